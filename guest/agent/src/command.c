@@ -1,0 +1,66 @@
+#include "command.h"
+
+#include <string.h>
+
+#include "environment.h"
+#include "fields.h"
+
+/* A field has a header of 6 bytes, so a frame cannot hold more. */
+enum { MAX_FIELDS = MAX_PAYLOAD / 6 };
+
+static char *arguments[1 + MAX_FIELDS + 1];
+static char *environment[BASE_VARIABLES + MAX_OWN_VARIABLES + MAX_FIELDS + 1];
+
+static bool parse_number(const struct field *field, uint32_t *value, const char *name, struct outcome *outcome) {
+  if (field_u32(field, value)) return true;
+  return fail(outcome, STATUS_BAD_REQUEST, 0, "%s has %u bytes instead of 4", name, field->length);
+}
+
+bool command_parse(struct command *command, const struct frame *frame, struct outcome *outcome) {
+  struct field_reader reader = fields_read(frame->payload, frame->length);
+  struct field field;
+  size_t argument_count = 0;
+  size_t environment_count = environment_start(environment);
+  uint32_t flags = 0;
+  *command = (struct command){
+      .arguments = arguments + 1,
+      .environment = environment,
+      .window = DEFAULT_OUTPUT_WINDOW,
+  };
+  while (fields_next(&reader, &field)) {
+    char *text;
+    switch (field.tag) {
+      case TAG_ARG:
+        command->arguments[argument_count++] = field_string(&field);
+        break;
+      case TAG_ENV:
+        text = field_string(&field);
+        if (!environment_is_variable(text)) {
+          return fail(outcome, STATUS_BAD_REQUEST, 0, "ENV is not NAME=value: %s", text);
+        }
+        environment_count = environment_put(environment, environment_count,
+                                            sizeof environment / sizeof *environment - 1, text);
+        break;
+      case TAG_CWD:
+        command->directory = text = field_string(&field);
+        if (text[0] != '/') return fail(outcome, STATUS_BAD_REQUEST, 0, "CWD is not absolute: %s", text);
+        break;
+      case TAG_FLAGS:
+        if (!parse_number(&field, &flags, "FLAGS", outcome)) return false;
+        break;
+      case TAG_WINDOW:
+        if (!parse_number(&field, &command->window, "WINDOW", outcome)) return false;
+        break;
+      default:
+        break;
+    }
+  }
+  if (argument_count == 0) return fail(outcome, STATUS_BAD_REQUEST, 0, "EXEC without an ARG");
+  if (command->window > MAX_CREDIT) {
+    return fail(outcome, STATUS_BAD_REQUEST, 0, "WINDOW of %u is over %u", command->window, MAX_CREDIT);
+  }
+  command->arguments[argument_count] = NULL;
+  command->has_input = (flags & EXEC_HAS_INPUT) != 0;
+  command->path = environment_get(environment, "PATH");
+  return true;
+}

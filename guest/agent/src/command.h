@@ -1,0 +1,23 @@
+/* An EXEC request as a command: argv, environment and working directory. */
+#ifndef SMOLVM_COMMAND_H
+#define SMOLVM_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "frame.h"
+#include "outcome.h"
+
+struct command {
+  char **arguments; /* arguments[-1] is free, for the shell that runs a script without an interpreter line */
+  char **environment;
+  const char *path;      /* the PATH that is searched */
+  const char *directory; /* NULL: /root where it exists, else / */
+  bool has_input;
+  uint32_t window;
+};
+
+/* The strings lie in the frame's payload, the lists in static storage: good until the next frame is handled. */
+bool command_parse(struct command *command, const struct frame *frame, struct outcome *outcome);
+
+#endif

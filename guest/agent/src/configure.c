@@ -1,0 +1,106 @@
+#include "configure.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "environment.h"
+#include "fields.h"
+#include "system.h"
+
+static bool is_hostname(const char *text) {
+  size_t length = strlen(text);
+  if (length == 0 || length > 63 || text[0] == '-' || text[0] == '.') return false;
+  return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") == length;
+}
+
+/* a.b.c.d/prefix */
+static bool parse_address(const char *text, struct configuration *configuration) {
+  char address[INET_ADDRSTRLEN];
+  const char *slash = strchr(text, '/');
+  if (slash == NULL || (size_t)(slash - text) >= sizeof address) return false;
+  memcpy(address, text, (size_t)(slash - text));
+  address[slash - text] = '\0';
+  size_t digits = strspn(slash + 1, "0123456789");
+  if (digits == 0 || digits > 2 || slash[1 + digits] != '\0') return false;
+  configuration->prefix = (unsigned)atoi(slash + 1);
+  configuration->has_address = true;
+  return configuration->prefix <= 32 && inet_pton(AF_INET, address, &configuration->address) == 1;
+}
+
+static bool is_address(const char *text) {
+  uint8_t address[sizeof(struct in6_addr)];
+  return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
+}
+
+static bool bad(struct outcome *outcome, const char *name, const char *what) {
+  return fail(outcome, STATUS_BAD_REQUEST, 0, "%s %s", name, what);
+}
+
+static bool parse_field(struct configuration *configuration, const struct field *field, struct outcome *outcome) {
+  uint32_t number;
+  const char *text;
+  switch (field->tag) {
+    case TAG_ENTROPY:
+      if (field->length > MAX_ENTROPY) return bad(outcome, "ENTROPY", "is longer than 512 bytes");
+      configuration->entropy = field->bytes;
+      configuration->entropy_size = field->length;
+      return true;
+    case TAG_CLOCK_NS:
+      configuration->has_clock = true;
+      /* The kernel's time ends in 2262, at 2^63 nanoseconds. */
+      if (field_u64(field, &configuration->clock_ns) && configuration->clock_ns <= INT64_MAX) return true;
+      return bad(outcome, "CLOCK_NS", "is not one u64 below 2^63");
+    case TAG_HOSTNAME:
+      configuration->hostname = text = field_string(field);
+      return is_hostname(text) || bad(outcome, "HOSTNAME", "is not 1 to 63 letters, digits, hyphens and dots");
+    case TAG_ADDRESS:
+      return parse_address(field_string(field), configuration) || bad(outcome, "ADDRESS", "is not a.b.c.d/prefix");
+    case TAG_GATEWAY:
+      configuration->has_gateway = true;
+      return inet_pton(AF_INET, field_string(field), &configuration->gateway) == 1 ||
+             bad(outcome, "GATEWAY", "is not a.b.c.d");
+    case TAG_RESOLVER:
+      if (configuration->resolver_count == MAX_RESOLVERS) return bad(outcome, "RESOLVER", "is there over 16 times");
+      configuration->resolvers[configuration->resolver_count++] = text = field_string(field);
+      return is_address(text) || bad(outcome, "RESOLVER", "is not an IP address");
+    case TAG_ENV:
+      text = field_string(field);
+      configuration->variables[configuration->variable_count++] = (char *)(uintptr_t)text;
+      return environment_is_variable(text) || bad(outcome, "ENV", "is not NAME=value");
+    case TAG_GROW_ROOT:
+      if (!field_u32(field, &number) || number > 1) return bad(outcome, "GROW_ROOT", "is neither 0 nor 1");
+      configuration->grow_root = number == 1;
+      return true;
+    default:
+      return true;
+  }
+}
+
+bool configuration_parse(struct configuration *configuration, const struct frame *frame, struct outcome *outcome) {
+  static char *variables[MAX_PAYLOAD / 6];
+  struct field_reader reader = fields_read(frame->payload, frame->length);
+  struct field field;
+  *configuration = (struct configuration){.variables = variables};
+  while (fields_next(&reader, &field)) {
+    if (!parse_field(configuration, &field, outcome)) return false;
+  }
+  return true;
+}
+
+static void replace_variables(const struct configuration *configuration) {
+  environment_begin();
+  for (size_t i = 0; i < configuration->variable_count; i++) environment_add(configuration->variables[i]);
+}
+
+bool configuration_apply(const struct configuration *configuration, struct outcome *outcome) {
+  const struct configuration *c = configuration;
+  if (c->entropy_size != 0 && !system_add_entropy(c->entropy, c->entropy_size, outcome)) return false;
+  if (c->has_clock && !system_set_clock(c->clock_ns, outcome)) return false;
+  if (c->hostname != NULL && !system_set_hostname(c->hostname, outcome)) return false;
+  if (c->has_address && !system_set_address(c->address, c->prefix, outcome)) return false;
+  if (c->has_gateway && !system_set_gateway(c->gateway, outcome)) return false;
+  if (c->resolver_count != 0 && !system_set_resolvers(c->resolvers, c->resolver_count, outcome)) return false;
+  if (c->variable_count != 0) replace_variables(c);
+  return !c->grow_root || system_grow_root(outcome);
+}

@@ -1,0 +1,37 @@
+/* CONFIGURE: what the host says about the guest, checked as a whole before any of it is applied. */
+#ifndef SMOLVM_CONFIGURE_H
+#define SMOLVM_CONFIGURE_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frame.h"
+#include "outcome.h"
+
+enum { MAX_RESOLVERS = 16 };
+
+struct configuration {
+  const uint8_t *entropy;
+  size_t entropy_size;
+  bool has_clock;
+  uint64_t clock_ns;
+  const char *hostname;
+  bool has_address;
+  struct in_addr address;
+  unsigned prefix;
+  bool has_gateway;
+  struct in_addr gateway;
+  const char *resolvers[MAX_RESOLVERS];
+  size_t resolver_count;
+  char **variables; /* NULL-terminated */
+  size_t variable_count;
+  bool grow_root;
+};
+
+/* The strings lie in the frame's payload. */
+bool configuration_parse(struct configuration *configuration, const struct frame *frame, struct outcome *outcome);
+bool configuration_apply(const struct configuration *configuration, struct outcome *outcome);
+
+#endif

@@ -1,0 +1,74 @@
+/* What makes a restored guest differ from its siblings: entropy, time, name; and who resolves names for it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "system.h"
+
+/* From linux/random.h, which a musl toolchain lacks. */
+#define RNDADDENTROPY _IOW('R', 0x03, int[2])
+#define RNDRESEEDCRNG _IO('R', 0x07)
+
+static bool system_failed(struct outcome *outcome, const char *what) {
+  int error = errno;
+  return fail(outcome, STATUS_SYSTEM, error, "%s: %s", what, strerror(error));
+}
+
+bool system_add_entropy(const uint8_t *bytes, size_t size, struct outcome *outcome) {
+  struct {
+    int bits;
+    int size;
+    uint8_t bytes[MAX_ENTROPY];
+  } pool = {.bits = (int)size * 8, .size = (int)size};
+  memcpy(pool.bytes, bytes, size);
+  int fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
+  if (fd < 0) return system_failed(outcome, "/dev/urandom");
+  bool done = ioctl(fd, RNDADDENTROPY, &pool) == 0 && ioctl(fd, RNDRESEEDCRNG) == 0;
+  if (!done) system_failed(outcome, "cannot add entropy");
+  close(fd);
+  explicit_bzero(&pool, sizeof pool);
+  return done;
+}
+
+bool system_set_clock(uint64_t nanoseconds, struct outcome *outcome) {
+  struct timespec now = {.tv_sec = (time_t)(nanoseconds / 1000000000u), .tv_nsec = (long)(nanoseconds % 1000000000u)};
+  return clock_settime(CLOCK_REALTIME, &now) == 0 || system_failed(outcome, "cannot set the clock");
+}
+
+/* A rename replaces a symbolic link too, and nobody reads half a file. */
+static bool write_file(const char *path, const char *text, size_t size, struct outcome *outcome) {
+  char temporary[64];
+  snprintf(temporary, sizeof temporary, "%s.smolvm", path);
+  mkdir("/etc", 0755);
+  int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+  if (fd < 0) return system_failed(outcome, path);
+  bool done = write(fd, text, size) == (ssize_t)size;
+  close(fd);
+  if (done && rename(temporary, path) == 0) return true;
+  system_failed(outcome, path);
+  unlink(temporary);
+  return false;
+}
+
+bool system_set_hostname(const char *name, struct outcome *outcome) {
+  char text[256];
+  if (sethostname(name, strlen(name)) < 0) return system_failed(outcome, "cannot set the hostname");
+  int size = snprintf(text, sizeof text, "%s\n", name);
+  if (!write_file("/etc/hostname", text, (size_t)size, outcome)) return false;
+  size = snprintf(text, sizeof text, "127.0.0.1 localhost\n::1 localhost ip6-localhost\n127.0.1.1 %s\n", name);
+  return write_file("/etc/hosts", text, (size_t)size, outcome);
+}
+
+bool system_set_resolvers(const char *const *resolvers, size_t count, struct outcome *outcome) {
+  char text[1024];
+  size_t used = 0;
+  for (size_t i = 0; i < count; i++) {
+    used += (size_t)snprintf(text + used, sizeof text - used, "nameserver %s\n", resolvers[i]);
+  }
+  return write_file("/etc/resolv.conf", text, used, outcome);
+}

@@ -1,0 +1,57 @@
+/* A session: one port's dialogue with one host process, from its sync word to its end. */
+#ifndef SMOLVM_SESSION_H
+#define SMOLVM_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "frame.h"
+#include "bounds.h"
+#include "outcome.h"
+#include "request.h"
+#include "ring.h"
+
+struct session {
+  int fd; /* -1: no such port */
+  uint8_t number;
+  bool readable; /* the port has not said EAGAIN since it was last reported */
+  bool writable;
+  bool hung_up;
+  bool greeted;  /* HELLO was answered with WELCOME */
+  bool patient;  /* what is to be sent waits for company: until something happens, or PATIENCE_MS are over */
+  uint64_t open; /* the set of requests in use */
+  unsigned first; /* whose turn is first: it moves on, so that all get an equal share */
+  struct ring output;
+  struct receiver receiver;
+  struct request requests[MAX_REQUESTS];
+};
+
+void session_open(struct session *session, uint8_t number, int fd);
+/* Kills and frees all that the session holds; the port then waits for the next sync word. */
+void session_end(struct session *session);
+/* Reads, handles, sends, once for each who has something. True: there is more to do at once. */
+bool session_turn(struct session *session);
+/* True: it has output that it did not try to send yet. */
+static inline bool session_is_waiting(const struct session *session) {
+  return session->writable && session->output.used != 0;
+}
+/* A process exited. True: it belonged to this session. */
+bool session_reaped(struct session *session, pid_t pid, int wait_status);
+/* Ready descriptors of requests. */
+void session_output_ready(struct session *session, unsigned request, unsigned stream);
+void session_input_ready(struct session *session, unsigned request);
+
+/* For those who handle frames. */
+void session_send(struct session *session, uint32_t id, uint8_t type, const uint8_t *payload, size_t size);
+void session_result(struct session *session, uint32_t id, const struct outcome *outcome);
+void session_flush(struct session *session);
+void session_goaway(struct session *session, enum status status, const char *message);
+struct request *session_find(struct session *session, uint32_t id);
+void session_request(struct session *session, const struct frame *frame);
+void session_execute(struct session *session, const struct frame *frame);
+void session_cancel(struct session *session, struct request *request);
+/* One turn of every open request. */
+bool requests_turn(struct session *session);
+
+#endif

@@ -1,0 +1,22 @@
+/* What CONFIGURE changes in the running system. Every one can be called again. */
+#ifndef SMOLVM_SYSTEM_H
+#define SMOLVM_SYSTEM_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "outcome.h"
+
+bool system_add_entropy(const uint8_t *bytes, size_t size, struct outcome *outcome);
+bool system_set_clock(uint64_t nanoseconds, struct outcome *outcome);
+bool system_set_hostname(const char *name, struct outcome *outcome);
+bool system_set_address(struct in_addr address, unsigned prefix, struct outcome *outcome);
+bool system_set_gateway(struct in_addr gateway, struct outcome *outcome);
+bool system_set_resolvers(const char *const *resolvers, size_t count, struct outcome *outcome);
+bool system_grow_root(struct outcome *outcome);
+/* Part of every boot: programs expect 127.0.0.1 to work. */
+void system_start_loopback(void);
+
+#endif

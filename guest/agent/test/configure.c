@@ -1,0 +1,94 @@
+/* CONFIGURE: what it accepts, and what it does with it. Nothing reaches the machine that runs this. */
+#include "configure.h"
+
+#include <string.h>
+
+#include "environment.h"
+#include "fake-system.h"
+#include "fields.h"
+#include "tap.h"
+
+static uint8_t payload[MAX_PAYLOAD];
+static struct field_writer fields;
+static struct outcome outcome;
+
+static void begin(void) {
+  fields = (struct field_writer){.bytes = payload, .size = sizeof payload};
+  outcome = (struct outcome){.status = STATUS_OK};
+  fake_system_log[0] = '\0';
+}
+
+static void put_text(uint16_t tag, const char *text) { fields_put(&fields, tag, text, strlen(text)); }
+
+static bool configure(void) {
+  struct configuration configuration;
+  struct frame frame = {.payload = payload, .length = (uint32_t)fields.used};
+  return configuration_parse(&configuration, &frame, &outcome) && configuration_apply(&configuration, &outcome);
+}
+
+static bool refuses(uint16_t tag, const char *text) {
+  begin();
+  put_text(tag, text);
+  return !configure() && outcome.status == STATUS_BAD_REQUEST && outcome.message[0] != '\0';
+}
+
+int main(void) {
+  fact("what is present is applied in the order of the protocol, whatever the order of the fields");
+  begin();
+  fields_put_u32(&fields, TAG_GROW_ROOT, 1);
+  put_text(TAG_RESOLVER, "10.0.2.3");
+  put_text(TAG_RESOLVER, "fd00::3");
+  put_text(TAG_GATEWAY, "10.0.2.2");
+  put_text(TAG_ADDRESS, "10.0.2.15/24");
+  put_text(TAG_HOSTNAME, "sbx-1a2b3c");
+  fields_put_u64(&fields, TAG_CLOCK_NS, 1767225600000000000u);
+  put_text(TAG_ENTROPY, "0123456789abcdef");
+  EXPECT(configure() && outcome.status == STATUS_OK);
+  EXPECT(strcmp(fake_system_log, "entropy some\nclock set\nhostname sbx-1a2b3c\naddress 0a00020f/24\ngateway 0a000202\n"
+                                 "resolver 10.0.2.3\nresolver fd00::3\ngrow root\n") == 0);
+  fact("an empty CONFIGURE changes nothing");
+  begin();
+  EXPECT(configure() && fake_system_log[0] == '\0');
+  fact("one malformed field keeps all of them from being applied");
+  begin();
+  put_text(TAG_HOSTNAME, "good");
+  put_text(TAG_ADDRESS, "10.0.2.15");
+  EXPECT(!configure() && outcome.status == STATUS_BAD_REQUEST && fake_system_log[0] == '\0');
+  fact("malformed addresses are BAD_REQUEST");
+  const char *const addresses[] = {"", "/", "1.2.3.4", "1.2.3.4/", "1.2.3.4/33", "1.2.3.4/024", "1.2.3/8", "1.2.3.4/8x", "::1/64",
+                                   "1.2.3.4/-1", "999.1.1.1/8", "1.2.3.4.5.6.7.8.9/8"};
+  for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) EXPECT(refuses(TAG_ADDRESS, addresses[i]));
+  EXPECT(refuses(TAG_GATEWAY, "gateway") && refuses(TAG_RESOLVER, "10.0.2.3\nsearch evil"));
+  fact("malformed hostnames are BAD_REQUEST");
+  EXPECT(refuses(TAG_HOSTNAME, "") && refuses(TAG_HOSTNAME, "a b") && refuses(TAG_HOSTNAME, "-a"));
+  EXPECT(refuses(TAG_HOSTNAME, "a\nb") && refuses(TAG_HOSTNAME, "\xc3\xbc"));
+  EXPECT(refuses(TAG_HOSTNAME, "0123456789012345678901234567890123456789012345678901234567890123"));
+  fact("numbers of the wrong size and out of range are BAD_REQUEST");
+  EXPECT(refuses(TAG_CLOCK_NS, "1234") && refuses(TAG_CLOCK_NS, "\xff\xff\xff\xff\xff\xff\xff\xff"));
+  EXPECT(refuses(TAG_GROW_ROOT, "12345") && refuses(TAG_GROW_ROOT, "1234"));
+  fact("entropy over 512 bytes is BAD_REQUEST");
+  begin();
+  static const uint8_t entropy[MAX_ENTROPY + 1];
+  fields_put(&fields, TAG_ENTROPY, entropy, sizeof entropy);
+  EXPECT(!configure() && outcome.status == STATUS_BAD_REQUEST);
+  fact("a step that fails is told with its errno, and what follows is not done");
+  begin();
+  put_text(TAG_GATEWAY, "0.0.0.0");
+  fields_put_u32(&fields, TAG_GROW_ROOT, 1);
+  EXPECT(!configure() && outcome.status == STATUS_SYSTEM && outcome.error == 101 && fake_system_log[0] == '\0');
+  fact("ENV replaces the VM's own variables as a whole, and a CONFIGURE without ENV leaves them");
+  char *list[BASE_VARIABLES + MAX_OWN_VARIABLES + 1];
+  begin();
+  put_text(TAG_ENV, "ONE=1");
+  put_text(TAG_ENV, "TWO=2");
+  EXPECT(configure());
+  begin();
+  put_text(TAG_ENV, "TWO=line\n\"quoted\"");
+  EXPECT(configure());
+  begin();
+  EXPECT(configure());
+  environment_start(list);
+  EXPECT(environment_get(list, "ONE") == NULL && strcmp(environment_get(list, "TWO"), "line\n\"quoted\"") == 0);
+  EXPECT(refuses(TAG_ENV, "=x") && refuses(TAG_ENV, "x"));
+  return conclude();
+}

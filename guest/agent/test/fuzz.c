@@ -1,0 +1,56 @@
+/* Bytes of a hostile host: parser, sessions and requests, with everything that would touch the system replaced. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fake-process.h"
+#include "ports.h"
+#include "poweroff.h"
+
+static struct session session;
+
+void poweroff_begin(uint32_t grace_ms) { (void)grace_ms; }
+
+static void discard(int fd) {
+  static char bytes[1 << 16];
+  while (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0) continue;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static bool opened;
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) abort();
+  if (!opened) {
+    loop_open();
+    signal(SIGPIPE, SIG_IGN);
+  }
+  opened = true;
+  memset(&session, 0, sizeof session);
+  session_open(&session, 0, ends[0]);
+  /* The size of the input decides where reads end. */
+  size_t piece = size % 7 == 0 ? size : 1 + size % 977;
+  while (size != 0) {
+    ssize_t sent = send(ends[1], data, piece < size ? piece : size, MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN) abort();
+    if (sent > 0) {
+      data += sent;
+      size -= (size_t)sent;
+    }
+    session.readable = session.writable = true;
+    for (int turn = 0; turn < 16 && session_turn(&session); turn++) continue;
+    fake_process_exits(&session);
+    discard(ends[1]);
+  }
+  close(ends[1]);
+  session.readable = true;
+  for (int turn = 0; turn < 64 && session_turn(&session); turn++) session.readable = session.writable = true;
+  /* All that the session held is gone with its host. */
+  if (session.open != 0 || session.greeted) abort();
+  close(ends[0]);
+  return 0;
+}
