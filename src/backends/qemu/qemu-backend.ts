@@ -1,0 +1,90 @@
+import { findProgram } from "../../host/find-program.ts";
+import { HostError } from "../../errors/smolvm-error.ts";
+import { isProcessAlive, signalProcess, type ProcessIdentity } from "../../process/process-identity.ts";
+import { spawnDetached } from "../../process/spawn-detached.ts";
+import { readTail } from "../../process/read-tail.ts";
+import type { Backend, BackendCapabilities, LaunchedVmm, LaunchSpec, VmmPaths } from "../backend.ts";
+import { buildCommandLine, CHANNEL_PORTS, channelSocketPath, qmpSocketPath } from "./command-line.ts";
+import { findQemu } from "./find-qemu.ts";
+import { QmpClient } from "./qmp-client.ts";
+
+/** QEMU answers QMP about 30 ms after its start; a machine under heavy load may take seconds. */
+const GREETING_TIMEOUT_MS = 30_000;
+
+/** Runs VMs with `qemu-system-x86_64` or `qemu-system-aarch64`. */
+export class QemuBackend implements Backend {
+  readonly name = "qemu" as const;
+  readonly capabilities: BackendCapabilities = {
+    channelPorts: CHANNEL_PORTS,
+    networkModes: ["user"],
+    diskFormats: ["raw", "qcow2"],
+  };
+
+  assertUsable(): void {
+    this.#findProgram();
+  }
+
+  async launch(
+    spec: LaunchSpec,
+    options: { readonly onSpawn: (vmm: ProcessIdentity) => void; readonly signal: AbortSignal },
+  ): Promise<LaunchedVmm> {
+    options.signal.throwIfAborted();
+    const startMs = performance.now();
+    const vmm = await spawnDetached([this.#findProgram(), ...buildCommandLine(spec)], {
+      logPath: spec.paths.vmmLogPath,
+      cwd: spec.paths.vmDir,
+    });
+    const ended = vmm.ended.then(({ exitCode, signal }) =>
+      signal === null ? `exited with code ${exitCode}` : `was ended by ${signal}`,
+    );
+    try {
+      options.onSpawn(vmm.identity);
+      // The greeting is QEMU's first sign of life; by then all its sockets listen.
+      vmm.control.ref();
+      const qmp = await QmpClient.open(vmm.control, { timeoutMs: GREETING_TIMEOUT_MS, signal: options.signal });
+      qmp.unref();
+      return {
+        identity: vmm.identity,
+        phases: [{ name: "vmm", durationMs: performance.now() - startMs }],
+        ended,
+        detach: () => vmm.control.destroy(),
+      };
+    } catch (cause) {
+      vmm.control.destroy();
+      signalProcess(vmm.identity, "SIGKILL");
+      const end = await ended;
+      options.signal.throwIfAborted();
+      throw new HostError("VMM_FAILED", `QEMU ${end} before it answered`, {
+        cause,
+        details: { vmId: spec.vmId, vmmLogTail: readTail(spec.paths.vmmLogPath) },
+      });
+    }
+  }
+
+  async pressPowerButton(paths: Pick<VmmPaths, "socketDir">, options: { readonly timeoutMs: number }): Promise<void> {
+    await using qmp = await QmpClient.connect(qmpSocketPath(paths), options);
+    await qmp.execute("system_powerdown", {}, options);
+  }
+
+  controlSocketPath(paths: Pick<VmmPaths, "socketDir">): string {
+    return qmpSocketPath(paths);
+  }
+
+  channelSocketPath(paths: Pick<VmmPaths, "socketDir">, port: number): string {
+    return channelSocketPath(paths, port);
+  }
+
+  findVmm(paths: Pick<VmmPaths, "vmDir" | "socketDir">): ProcessIdentity | undefined {
+    const found = findQemu(paths);
+    return found !== undefined && isProcessAlive(found) ? found : undefined;
+  }
+
+  #findProgram(): string {
+    const name = process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64";
+    const program = findProgram(name);
+    if (program !== undefined) return program;
+    throw new HostError("PREREQUISITE_MISSING", `QEMU is missing: no "${name}" in PATH`, {
+      details: { program: name },
+    });
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * One entry of the registry of error codes.
+ *
+ * `exitCode` is what the command line exits with, `httpStatus` what a service would answer. `hint` says what the user
+ * can do next; an error may carry a more precise one.
+ */
+export interface ErrorCodeEntry {
+  readonly hint: string;
+  readonly exitCode: number;
+  readonly httpStatus: number;
+}
+
+const entry = (exitCode: number, httpStatus: number, hint: string): ErrorCodeEntry => ({ hint, exitCode, httpStatus });
+
+/** A stable, documented name of what went wrong. */
+export type ErrorCode =
+  | "INVALID_OPTION"
+  | "INVALID_PATH"
+  | "INVALID_KERNEL"
+  | "INVALID_ROOTFS"
+  | "UNSUPPORTED"
+  | "VM_NOT_FOUND"
+  | "VM_ALREADY_EXISTS"
+  | "INVALID_STATE"
+  | "VM_BUSY"
+  | "DISK_CONFLICT"
+  | "BOOT_FAILED"
+  | "VMM_FAILED"
+  | "COMMAND_UNAVAILABLE"
+  | "CHANNEL_BROKEN"
+  | "CHANNEL_BUSY"
+  | "PROTOCOL_ERROR"
+  | "GUEST_ERROR"
+  | "OUTPUT_LIMIT"
+  | "TIMEOUT"
+  | "NETWORK_UNAVAILABLE"
+  | "IMAGE_NOT_FOUND"
+  | "IMAGE_CORRUPT"
+  | "IMAGE_BUILD_FAILED"
+  | "IMAGE_IN_USE"
+  | "PREREQUISITE_MISSING"
+  | "ACCELERATOR_UNAVAILABLE"
+  | "STATE_ERROR"
+  | "IO_ERROR";
+
+/**
+ * Every code that an error of this package can carry. `docs/errors.md` describes each; a test keeps the two equal.
+ * Exit codes follow BSD sysexits where one fits, and `timeout(1)` for 124.
+ */
+export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
+  // What the caller asked for
+  INVALID_OPTION: entry(64, 400, "Correct the option that the message names."),
+  INVALID_PATH: entry(64, 400, "Give an absolute path, or one relative to the working directory, that exists."),
+  INVALID_KERNEL: entry(64, 400, "Point kernelPath at a vmlinux (ELF) or a bzImage/Image file."),
+  INVALID_ROOTFS: entry(64, 400, "Point rootfsPath at a raw image of an ext4 filesystem, without a partition table."),
+  UNSUPPORTED: entry(64, 501, "Use an option that this backend supports; `smolvm doctor` lists what works here."),
+  // VMs
+  VM_NOT_FOUND: entry(66, 404, "List the VMs of this data directory with `smolvm ls`."),
+  VM_ALREADY_EXISTS: entry(73, 409, "Choose another vmId, or delete the VM that has it."),
+  INVALID_STATE: entry(75, 409, "Bring the VM into one of the allowed states first."),
+  VM_BUSY: entry(75, 409, "Another process works on this VM; try again when it has finished."),
+  DISK_CONFLICT: entry(73, 409, "A disk kept from an earlier VM is in the way; delete it or choose another vmId."),
+  BOOT_FAILED: entry(70, 500, "Read the tail of the console and of the VMM's log in the error's details."),
+  VMM_FAILED: entry(70, 500, "Read the VMM's log with `smolvm logs --vmm ID`."),
+  // Commands
+  COMMAND_UNAVAILABLE: entry(69, 409, "Start the VM, and use an image that holds the guest agent."),
+  CHANNEL_BROKEN: entry(70, 502, "Check that the VM still runs (`smolvm inspect ID`) and try again."),
+  CHANNEL_BUSY: entry(75, 503, "All channels of this VM are in use by other processes; close one of them."),
+  PROTOCOL_ERROR: entry(70, 502, "Host and guest agent do not understand each other; rebuild the image."),
+  GUEST_ERROR: entry(70, 502, "The guest refused the request; the message says why."),
+  OUTPUT_LIMIT: entry(70, 507, "Raise maxOutputBytes, or stream the output with onStdout."),
+  TIMEOUT: entry(124, 504, "Raise the timeout, or find out what takes so long."),
+  // Network
+  NETWORK_UNAVAILABLE: entry(69, 503, 'Use `network: "user"`, which needs no privilege.'),
+  // Images
+  IMAGE_NOT_FOUND: entry(66, 404, "List the images with `smolvm image ls`, or build one with `smolvm image build`."),
+  IMAGE_CORRUPT: entry(70, 500, "Remove the image with `smolvm image rm` and build it again."),
+  IMAGE_BUILD_FAILED: entry(70, 500, "Read the end of the build's output in the error's details."),
+  IMAGE_IN_USE: entry(75, 409, "Delete the VMs that use the image first."),
+  // The machine
+  PREREQUISITE_MISSING: entry(69, 503, "Run `smolvm doctor`: it says what is missing and how to install it."),
+  ACCELERATOR_UNAVAILABLE: entry(69, 503, "Use SMOLVM_ACCEL=auto, which takes what this machine can do."),
+  STATE_ERROR: entry(74, 500, "Check that the data directory is writable and on a local file system."),
+  IO_ERROR: entry(74, 500, "Check free space and permissions of the path in the message."),
+};

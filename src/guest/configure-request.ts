@@ -1,0 +1,77 @@
+import { randomBytes } from "node:crypto";
+
+import { ValidationError } from "../errors/smolvm-error.ts";
+import { environmentFields, refuseNul } from "./environment-fields.ts";
+import type { Field } from "./protocol/fields.ts";
+import { MAX_ENTROPY_BYTES, Method, Tag } from "./protocol/frame-types.ts";
+import { SYNC_WORD } from "./protocol/sync.ts";
+import { encodeRequest } from "./request-frame.ts";
+
+/** Who a guest is. What is left out stays as it is in the guest. */
+export interface GuestIdentity {
+  readonly hostname?: string;
+  /** Nanoseconds since 1970, or `"now"`: the host's clock at the moment the request is encoded. */
+  readonly clockNs?: bigint | "now";
+  /** Credited to the kernel's pool; at most 512 bytes. */
+  readonly entropy?: Uint8Array;
+  /** `a.b.c.d/prefix` of the first network interface. */
+  readonly address?: string;
+  /** Where the default route goes. */
+  readonly gateway?: string;
+  /** Replaces the list of DNS servers. */
+  readonly resolvers?: readonly string[];
+  /** Replaces the VM's own variables as a whole. An empty object changes nothing: the protocol cannot say "none". */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Grows the root filesystem to the size of its device. */
+  readonly growRoot?: boolean;
+}
+
+/** Fresh randomness for a guest that shares its memory with the template it was restored from. */
+export function freshEntropy(): Uint8Array {
+  return randomBytes(64);
+}
+
+/** Checks an identity and encodes its request; throws `ValidationError` before anything is sent. */
+export function encodeConfigure(identity: GuestIdentity): Buffer {
+  const fields: Field[] = [{ tag: Tag.METHOD, value: Method.CONFIGURE }];
+  const addText = (what: string, tag: Tag, value: string | undefined): void => {
+    if (value === undefined) return;
+    refuseNul(what, value);
+    fields.push({ tag, value });
+  };
+  addText("hostname", Tag.HOSTNAME, identity.hostname);
+  if (identity.clockNs !== undefined) fields.push({ tag: Tag.CLOCK_NS, value: clockNs(identity.clockNs) });
+  if (identity.entropy !== undefined) fields.push({ tag: Tag.ENTROPY, value: checkedEntropy(identity.entropy) });
+  addText("address", Tag.ADDRESS, identity.address);
+  addText("gateway", Tag.GATEWAY, identity.gateway);
+  for (const resolver of identity.resolvers ?? []) addText("resolvers", Tag.RESOLVER, resolver);
+  if (identity.env !== undefined) fields.push(...environmentFields(identity.env));
+  if (identity.growRoot === true) fields.push({ tag: Tag.GROW_ROOT, value: 1 });
+  return encodeRequest(
+    "the VM's configuration",
+    fields,
+    "Shorten the VM's environment variables; large values belong into files.",
+  );
+}
+
+function clockNs(clock: bigint | "now"): bigint {
+  if (clock !== "now") return clock;
+  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1_000)) * 1_000n;
+}
+
+function checkedEntropy(entropy: Uint8Array): Uint8Array {
+  if (entropy.byteLength > MAX_ENTROPY_BYTES) {
+    throw new ValidationError(
+      "INVALID_OPTION",
+      `entropy has ${entropy.byteLength} bytes, and a guest takes ${MAX_ENTROPY_BYTES}`,
+    );
+  }
+  // Every other field is text, which cannot hold these bytes.
+  if (Buffer.from(entropy).includes(SYNC_WORD)) {
+    throw new ValidationError(
+      "INVALID_OPTION",
+      "entropy holds the sync word of the protocol, which random bytes do not",
+    );
+  }
+  return entropy;
+}

@@ -1,0 +1,52 @@
+import { join } from "node:path";
+import type { Backend } from "../backends/backend.ts";
+import type { BackendName } from "../config/vm-config.ts";
+import { makePrivateDir } from "../host/paths.ts";
+import type { ImageStore } from "../images/image-store.ts";
+import { Database } from "../state/database.ts";
+import { LeaseRepository } from "../state/lease-repository.ts";
+import { VMRepository } from "../state/vm-repository.ts";
+import { DISK_DIR, VM_DIR, vmPaths } from "./vm-files.ts";
+import type { VMRecord } from "../state/vm-record.ts";
+import type { VmmPaths } from "../backends/backend.ts";
+
+/** What every operation of a manager works with. */
+export interface ManagerContext extends Disposable {
+  readonly dataDir: string;
+  readonly socketDir: string;
+  readonly vms: VMRepository;
+  readonly leases: LeaseRepository;
+  readonly images: ImageStore;
+  readonly backends: ReadonlyMap<BackendName, Backend>;
+}
+
+/** Opens (and on first use makes) the data directory. */
+export function openContext(options: {
+  readonly dataDir: string;
+  readonly socketDir: string;
+  readonly images: ImageStore;
+  readonly backends: ReadonlyMap<BackendName, Backend>;
+}): ManagerContext {
+  makePrivateDir(options.dataDir);
+  makePrivateDir(join(options.dataDir, DISK_DIR));
+  makePrivateDir(join(options.dataDir, VM_DIR));
+  const database = new Database(join(options.dataDir, "smolvm.db"));
+  return {
+    ...options,
+    vms: new VMRepository(database),
+    leases: new LeaseRepository(database),
+    [Symbol.dispose]: () => database[Symbol.dispose](),
+  };
+}
+
+/** The files of a VM that exists. */
+export function pathsOf(context: ManagerContext, record: VMRecord): VmmPaths {
+  return vmPaths(context.dataDir, record.id, record.socketDir);
+}
+
+/** The backend that a VM was created for. */
+export function backendOf(context: ManagerContext, record: VMRecord): Backend {
+  const backend = context.backends.get(record.backend);
+  if (backend === undefined) throw new TypeError(`no backend is registered as ${record.backend}`);
+  return backend;
+}

@@ -1,0 +1,77 @@
+import { existsSync } from "node:fs";
+import { SmolVMError } from "../errors/smolvm-error.ts";
+import { vmSocketDir } from "../host/paths.ts";
+import { createQcow2Overlay, readBackingPath } from "../images/qcow2-overlay.ts";
+import type { VMRecord } from "../state/vm-record.ts";
+import type { ManagerContext } from "./context.ts";
+import { runPlan } from "./plan.ts";
+import type { VMDefinition } from "./resolve-config.ts";
+import { makeVmDirs, overlayPath, removeDisk, removeVmDirs, vmPaths } from "./vm-files.ts";
+
+/**
+ * Makes what a VM consists of on disk: its row first, so that whatever a crash leaves is found by `reconcile`.
+ *
+ * @throws {VMAlreadyExistsError}
+ * @throws {SmolVMError} `DISK_CONFLICT` when a disk kept under this id belongs to another image.
+ */
+export async function createVm(
+  context: ManagerContext,
+  definition: VMDefinition,
+  signal?: AbortSignal,
+): Promise<VMRecord> {
+  const { config } = definition;
+  const { vmId } = config;
+  const diskPath = config.diskMode === "shared" ? null : overlayPath(context.dataDir, vmId);
+  const socketDir = vmSocketDir(context.dataDir, context.socketDir, vmId);
+  const paths = vmPaths(context.dataDir, vmId, socketDir);
+  let inserted = false;
+  await runPlan(
+    [
+      {
+        name: "record",
+        run: () => {
+          context.vms.insert({ ...definition, backend: config.backend, diskPath, socketDir });
+          inserted = true;
+        },
+        // A failed insert means that somebody else has the id: their row stays.
+        undo: () => {
+          if (inserted) context.vms.remove(vmId, null);
+        },
+      },
+      { name: "directories", run: () => makeVmDirs(paths), undo: () => removeVmDirs(paths) },
+      {
+        name: "disk",
+        run: () => (diskPath === null ? undefined : makeDisk(context, definition, diskPath)),
+        undo: () => {
+          if (diskPath !== null && !context.vms.isRetainedDisk(diskPath)) removeDisk(diskPath);
+        },
+      },
+    ],
+    signal,
+  );
+  context.vms.endOperation(vmId);
+  return context.vms.get(vmId);
+}
+
+/** An empty overlay, or the disk that was kept when a VM of this id was deleted. */
+async function makeDisk(context: ManagerContext, definition: VMDefinition, path: string): Promise<void> {
+  const { config } = definition;
+  if (!existsSync(path)) {
+    await createQcow2Overlay({
+      path,
+      backingPath: config.rootfsPath,
+      backingFormat: "raw",
+      sizeBytes: config.diskMiB * 1024 * 1024,
+    });
+    return;
+  }
+  const keptOn = await readBackingPath(path);
+  if (!context.vms.isRetainedDisk(path) || keptOn !== config.rootfsPath) {
+    throw new SmolVMError(
+      "DISK_CONFLICT",
+      `${path} exists and is an overlay of ${keptOn ?? "something else"}, not of ${config.rootfsPath}`,
+      { details: { path, vmId: config.vmId } },
+    );
+  }
+  context.vms.forgetRetainedDisk(path);
+}

@@ -1,0 +1,48 @@
+import { VMNotFoundError } from "../errors/smolvm-error.ts";
+import { isProcessAlive, type ProcessIdentity } from "../process/process-identity.ts";
+import type { VMRecord } from "../state/vm-record.ts";
+import { backendOf, type ManagerContext, pathsOf } from "./context.ts";
+import { removeDisk, removeVmDirs } from "./vm-files.ts";
+import { endVmm } from "./vmm.ts";
+
+/**
+ * Puts right what an operation left whose process died in the middle of it: either it is finished or undone. The caller
+ * holds the VM, and `record` is from before it did.
+ *
+ * @throws {VMNotFoundError} when the VM is gone after it: a half-made one, or one that was being deleted.
+ */
+export async function recoverInterrupted(context: ManagerContext, record: VMRecord): Promise<void> {
+  switch (record.operation) {
+    case null:
+      return;
+    case "create":
+    case "delete":
+      await removeVm(context, record);
+      throw new VMNotFoundError(record.id, { details: { interrupted: record.operation } });
+    case "start":
+      // The status changes only when a start has succeeded, so until then it is the one from before.
+      if (record.status === "running" && record.vmm !== null && isProcessAlive(record.vmm)) return;
+      await endVmm(record.vmm ?? findVmm(context, record));
+      context.vms.setDown(record.id, record.status === "created" ? "created" : "stopped");
+      return;
+    case "stop":
+      if (record.vmm !== null && isProcessAlive(record.vmm)) return;
+      context.vms.setDown(record.id, "stopped");
+  }
+}
+
+/** Ends the VM's process and removes its files, then its row: a crash in between leaves the row, and so a next try. */
+export async function removeVm(context: ManagerContext, record: VMRecord): Promise<void> {
+  await endVmm(record.vmm ?? findVmm(context, record));
+  removeVmDirs(pathsOf(context, record));
+  const retained = record.config.retainDiskOnDelete && record.operation !== "create" ? record.diskPath : null;
+  if (retained === null && record.diskPath !== null && !context.vms.isRetainedDisk(record.diskPath)) {
+    removeDisk(record.diskPath);
+  }
+  context.vms.remove(record.id, retained);
+}
+
+/** A VMM that its creator had no time to record. */
+function findVmm(context: ManagerContext, record: VMRecord): ProcessIdentity | null {
+  return backendOf(context, record).findVmm(pathsOf(context, record)) ?? null;
+}

@@ -1,0 +1,258 @@
+import { join } from "node:path";
+import { QemuBackend } from "../backends/qemu/qemu-backend.ts";
+import type { Backend } from "../backends/backend.ts";
+import { parseVmConfig } from "../config/parse-vm-config.ts";
+import type { BackendName, VMConfig } from "../config/vm-config.ts";
+import { checkVmId } from "../config/vm-id.ts";
+import type { VMInfo } from "../config/vm-info.ts";
+import type { VMState } from "../config/vm-state.ts";
+import type { GuestChannel } from "../guest/channel.ts";
+import { resolveDataDir, resolveImageDir, resolveSocketDir } from "../host/paths.ts";
+import { checkPrerequisites } from "../host/prerequisites.ts";
+import type { BuildProgress } from "../images/debian-image.ts";
+import { ImageStore } from "../images/image-store.ts";
+import { CommandExecutionUnavailableError } from "../errors/smolvm-error.ts";
+import { ChannelPool } from "./channel-pool.ts";
+import { chooseBackend } from "./choose-backend.ts";
+import { type ManagerContext, openContext, pathsOf } from "./context.ts";
+import { createVm } from "./create-vm.ts";
+import { assertState } from "./effective-status.ts";
+import { parseManagerOptions, type SmolVMManagerOptions } from "./manager-options.ts";
+import { withOperation } from "./operation.ts";
+import { reconcile } from "./reconcile.ts";
+import { removeVm } from "./recover.ts";
+import { resolveVmConfig } from "./resolve-config.ts";
+import { startVm } from "./start-vm.ts";
+import { stopVm } from "./stop-vm.ts";
+import { toVmInfo } from "./to-vm-info.ts";
+import { DISK_DIR } from "./vm-files.ts";
+
+const DEFAULT_BOOT_TIMEOUT_MS = 30_000;
+const DEFAULT_STOP_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Options of {@link SmolVMManager.create}. */
+export interface CreateOptions {
+  readonly signal?: AbortSignal;
+  /** Hears of the build of the default image, where that has to be made first. */
+  readonly onProgress?: (event: BuildProgress) => void;
+}
+
+/**
+ * Many VMs of one data directory: creates, starts, stops, lists and deletes them. Any number of managers, in any number of
+ * processes, may use one data directory at once.
+ *
+ * @example
+ * ```ts
+ * import { SmolVMManager } from "smolvm";
+ *
+ * await using manager = new SmolVMManager();
+ * const vm = await manager.create({ vmId: "my-vm", memoryMiB: 512 });
+ * await manager.start(vm.vmId);
+ * for (const { vmId, status } of manager.listVms()) console.log(vmId, status);
+ * await manager.delete(vm.vmId);
+ * ```
+ */
+export class SmolVMManager implements AsyncDisposable {
+  readonly dataDir: string;
+  readonly socketDir: string;
+  /** Directory of the VMs' disks. */
+  readonly diskDir: string;
+  /** The backend of VMs that name none. */
+  readonly backend: BackendName;
+  /** The images that VMs are made from. */
+  readonly images: ImageStore;
+  readonly #context: ManagerContext;
+  readonly #channels: ChannelPool;
+  readonly #backends: ReadonlyMap<BackendName, Backend> = new Map([["qemu", new QemuBackend()]]);
+  #closed = false;
+
+  /** @throws {ValidationError} for an unknown backend; {@link HostError} when the data directory cannot be used. */
+  constructor(options: SmolVMManagerOptions = {}) {
+    const parsed = parseManagerOptions(options);
+    this.backend = chooseBackend(parsed.backend, this.#backends).name;
+    this.dataDir = resolveDataDir(parsed.dataDir);
+    this.socketDir = resolveSocketDir(this.dataDir, parsed.socketDir);
+    this.diskDir = join(this.dataDir, DISK_DIR);
+    this.images = new ImageStore(resolveImageDir(parsed.imageDir));
+    this.#context = openContext({
+      dataDir: this.dataDir,
+      socketDir: this.socketDir,
+      images: this.images,
+      backends: this.#backends,
+    });
+    this.#channels = new ChannelPool(this.#context);
+  }
+
+  /**
+   * A manager whose state holds this VM.
+   *
+   * @throws {VMNotFoundError}
+   */
+  static async fromId(vmId: string, options: SmolVMManagerOptions = {}): Promise<SmolVMManager> {
+    const manager = new SmolVMManager(options);
+    try {
+      manager.get(vmId);
+      return manager;
+    } catch (error) {
+      await manager.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Creates a VM: its record and its disk. It is not started.
+   *
+   * @throws {ValidationError} {@link VMAlreadyExistsError} {@link ImageError} {@link NetworkError} {@link HostError} before
+   * anything is made, or with all that was made taken back.
+   */
+  async create(config: VMConfig = {}, options: CreateOptions = {}): Promise<VMInfo> {
+    const parsed = parseVmConfig(config);
+    const backend = chooseBackend(parsed.backend ?? this.backend, this.#backends);
+    backend.assertUsable();
+    const definition = await resolveVmConfig(parsed, { backend, images: this.images, ...options });
+    return toVmInfo(this.#context, await createVm(this.#context, definition, options.signal));
+  }
+
+  /**
+   * Boots a VM and waits until its guest answers. Does nothing when it runs already.
+   *
+   * @param options - `bootTimeoutMs`: 30,000 by default.
+   * @throws {VMNotFoundError} {@link InvalidStateError} {@link OperationTimeoutError} and `BOOT_FAILED`, which carry the tails of
+   * console and VMM log.
+   */
+  async start(
+    vmId: string,
+    options: { readonly bootTimeoutMs?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<VMInfo> {
+    const { bootTimeoutMs = DEFAULT_BOOT_TIMEOUT_MS, signal } = options;
+    return await this.#operate(vmId, "start", signal, (record) =>
+      startVm(this.#context, this.#channels, record, { bootTimeoutMs, signal }),
+    );
+  }
+
+  /**
+   * Shuts a VM down; by force when the guest has not powered off after `timeoutMs` (10,000 by default). Its disk is kept. Does
+   * nothing when it is down already.
+   *
+   * @throws {VMNotFoundError}
+   */
+  async stop(
+    vmId: string,
+    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<VMInfo> {
+    const { timeoutMs = DEFAULT_STOP_TIMEOUT_MS, signal } = options;
+    return await this.#operate(vmId, "stop", signal, (record) =>
+      stopVm(this.#context, this.#channels, record, { timeoutMs }),
+    );
+  }
+
+  /**
+   * Deletes a VM with its process, disk (unless `retainDiskOnDelete`), logs and record, in whatever state it is.
+   *
+   * @throws {VMNotFoundError}
+   */
+  async delete(vmId: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    checkVmId(vmId);
+    await withOperation(
+      this.#context,
+      vmId,
+      "delete",
+      async (record) => {
+        // A disk that stays is left clean: the guest gets the chance to write out what it holds.
+        const diskStays = record.config.retainDiskOnDelete || record.diskPath === null;
+        if (diskStays) await stopVm(this.#context, this.#channels, record, { timeoutMs: DEFAULT_STOP_TIMEOUT_MS });
+        await this.#channels.close(vmId);
+        await removeVm(this.#context, record);
+      },
+      options.signal,
+    );
+  }
+
+  /** @throws {VMNotFoundError} */
+  get(vmId: string): VMInfo {
+    return toVmInfo(this.#context, this.#context.vms.get(checkVmId(vmId)));
+  }
+
+  /** All VMs of the data directory, oldest first; with `status`, those in that state. */
+  listVms(options: { readonly status?: VMState } = {}): readonly VMInfo[] {
+    const all = this.#context.vms.list().map((record) => toVmInfo(this.#context, record));
+    return options.status === undefined ? all : all.filter(({ status }) => status === options.status);
+  }
+
+  /**
+   * Makes records and reality agree, see `docs/architecture.md`.
+   *
+   * @returns the ids of the VMs that were found dead and are now in state `error`.
+   */
+  async reconcile(): Promise<readonly string[]> {
+    return await reconcile(this.#context);
+  }
+
+  /** What this machine lacks to run VMs, one sentence each; empty when nothing is missing. */
+  async checkPrerequisites(): Promise<readonly string[]> {
+    const reports = await checkPrerequisites({ purposes: ["run"] });
+    return reports
+      .filter(({ ok }) => !ok)
+      .map(
+        ({ name, purpose, installCommand }) => `${name} is missing (${purpose}); install it with: ${installCommand}`,
+      );
+  }
+
+  /**
+   * The channel to a running VM's guest; for the classes of this package.
+   *
+   * @internal
+   */
+  async channel(
+    vmId: string,
+    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<GuestChannel> {
+    const record = this.#context.vms.get(vmId);
+    assertState(record, "run");
+    if (record.config.initrdPath === undefined) {
+      throw new CommandExecutionUnavailableError(
+        "COMMAND_UNAVAILABLE",
+        `the VM "${vmId}" was made without an initrdPath, so no guest agent runs in it`,
+        { hint: "Give the initrdPath of an image that was built by this package." },
+      );
+    }
+    return await this.#channels.get(record, {
+      timeoutMs: options.timeoutMs ?? CONNECT_TIMEOUT_MS,
+      signal: options.signal,
+    });
+  }
+
+  /** Paths of the logs of a VM. @throws {VMNotFoundError} */
+  logPaths(vmId: string): { readonly console: string; readonly vmm: string } {
+    const { consoleLogPath, vmmLogPath } = pathsOf(this.#context, this.#context.vms.get(checkVmId(vmId)));
+    return { console: consoleLogPath, vmm: vmmLogPath };
+  }
+
+  /** The ids of the VMs that use an image. */
+  imageUsers(imageId: string): readonly string[] {
+    return this.#context.vms.imageUsers(imageId);
+  }
+
+  /** Releases what this manager holds on the host; the VMs go on. May be called again. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#channels[Symbol.asyncDispose]();
+    this.#context[Symbol.dispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #operate(
+    vmId: string,
+    operation: "start" | "stop",
+    signal: AbortSignal | undefined,
+    work: Parameters<typeof withOperation<void>>[3],
+  ): Promise<VMInfo> {
+    await withOperation(this.#context, checkVmId(vmId), operation, work, signal);
+    return this.get(vmId);
+  }
+}

@@ -1,0 +1,49 @@
+import { GuestChannel } from "../guest/channel.ts";
+import { waitForProcessEnd } from "../process/process-identity.ts";
+import type { VMRecord } from "../state/vm-record.ts";
+import type { ChannelPool } from "./channel-pool.ts";
+import { backendOf, type ManagerContext, pathsOf } from "./context.ts";
+import { effectiveStatus, isDone } from "./effective-status.ts";
+import { endVmm } from "./vmm.ts";
+
+/** Of the time for a stop, what the guest keeps for its sync and unmount after its processes have had theirs. */
+const SHUTDOWN_RESERVE_MS = 1_000;
+
+/**
+ * Shuts a VM down: the guest's processes get TERM, its disk is synced and unmounted; what has not ended after `timeoutMs` is
+ * ended by force. The caller holds the VM.
+ */
+export async function stopVm(
+  context: ManagerContext,
+  channels: ChannelPool,
+  record: VMRecord,
+  options: { readonly timeoutMs: number },
+): Promise<void> {
+  if (isDone(record, "stop")) return;
+  if (record.vmm !== null && effectiveStatus(record) === "running") {
+    const deadlineMs = performance.now() + options.timeoutMs;
+    const left = (): number => Math.max(0, deadlineMs - performance.now());
+    try {
+      await askToPowerOff(context, record, options.timeoutMs);
+      await waitForProcessEnd(record.vmm, { timeoutMs: left() });
+    } catch {
+      // A guest that cannot be asked, or hangs, is ended below.
+    }
+  }
+  await channels.close(record.id);
+  await endVmm(record.vmm);
+  context.vms.setDown(record.id, "stopped");
+}
+
+async function askToPowerOff(context: ManagerContext, record: VMRecord, timeoutMs: number): Promise<void> {
+  const backend = backendOf(context, record);
+  const paths = pathsOf(context, record);
+  if (record.config.initrdPath === undefined) {
+    await backend.pressPowerButton(paths, { timeoutMs });
+    return;
+  }
+  // No lease: whoever stops a VM holds it, so this port has one user at a time.
+  const path = backend.channelSocketPath(paths, backend.capabilities.channelPorts);
+  await using channel = await GuestChannel.connect(path, { timeoutMs });
+  await channel.powerOff({ graceMs: Math.max(0, timeoutMs - SHUTDOWN_RESERVE_MS), timeoutMs });
+}

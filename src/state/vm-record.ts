@@ -1,0 +1,63 @@
+import { deepFreeze } from "../config/deep-freeze.ts";
+import type { NetworkConfig } from "../config/network-config.ts";
+import type { BackendName, ResolvedVMConfig } from "../config/vm-config.ts";
+import type { StartPhase } from "../config/vm-info.ts";
+import type { VMState } from "../config/vm-state.ts";
+import type { ProcessIdentity } from "../process/process-identity.ts";
+import type { SqlRow, SqlValue } from "./database.ts";
+
+/** What a process is doing to a VM right now; other processes wait, and `reconcile` finishes what a dead one left. */
+export type VMOperation = "create" | "start" | "stop" | "delete";
+
+/** One VM as the state database holds it. */
+export interface VMRecord {
+  readonly id: string;
+  readonly status: VMState;
+  readonly config: ResolvedVMConfig;
+  readonly network: NetworkConfig | null;
+  readonly backend: BackendName;
+  readonly imageId: string | null;
+  /** The overlay of this VM; null with a shared disk. */
+  readonly diskPath: string | null;
+  /** Directory of this VM's sockets. */
+  readonly socketDir: string;
+  readonly vmm: ProcessIdentity | null;
+  readonly accelerator: string | null;
+  readonly createdAtMs: number;
+  readonly startedAtMs: number | null;
+  readonly startPhases: readonly StartPhase[];
+  readonly error: string | null;
+  readonly operation: VMOperation | null;
+  readonly operator: ProcessIdentity | null;
+}
+
+/** Turns a row of the table `vms` into a record. */
+export function toVmRecord(row: SqlRow): VMRecord {
+  return deepFreeze({
+    id: text(row, "id"),
+    status: text(row, "status") as VMState,
+    config: JSON.parse(text(row, "config")) as ResolvedVMConfig,
+    network: row["network"] === null ? null : (JSON.parse(text(row, "network")) as NetworkConfig),
+    backend: text(row, "backend") as BackendName,
+    imageId: row["image_id"] as string | null,
+    diskPath: row["disk_path"] as string | null,
+    socketDir: text(row, "socket_dir"),
+    vmm: toIdentity(row["pid"], row["pid_birth"]),
+    accelerator: row["accelerator"] as string | null,
+    createdAtMs: Number(row["created_at"]),
+    startedAtMs: row["started_at"] as number | null,
+    startPhases: JSON.parse(text(row, "start_phases")) as StartPhase[],
+    error: row["error"] as string | null,
+    operation: row["operation"] as VMOperation | null,
+    operator: toIdentity(row["operation_pid"], row["operation_birth"]),
+  });
+}
+
+/** A pid counts only together with its birth. */
+export function toIdentity(pid: SqlValue | undefined, birth: SqlValue | undefined): ProcessIdentity | null {
+  return typeof pid === "number" && typeof birth === "string" ? { pid, birth } : null;
+}
+
+function text(row: SqlRow, column: string): string {
+  return String(row[column]);
+}

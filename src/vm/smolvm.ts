@@ -1,0 +1,260 @@
+import { parseVmConfig } from "../config/parse-vm-config.ts";
+import type { VMInfo } from "../config/vm-info.ts";
+import type { VMState } from "../config/vm-state.ts";
+import { NetworkError, ValidationError, VMNotFoundError } from "../errors/smolvm-error.ts";
+import type { CommandResult } from "../guest/command-result.ts";
+import { runCommand, type RunCommandOptions } from "../guest/run-command.ts";
+import { SmolVMManager } from "../manager/smolvm-manager.ts";
+import {
+  type SmolVMCreateOptions,
+  type SmolVMFromIdOptions,
+  type SmolVMLaunchOptions,
+  splitOptions,
+} from "./vm-options.ts";
+
+const DEFAULT_STOP_TIMEOUT_MS = 3_000;
+const DEFAULT_READY_TIMEOUT_MS = 60_000;
+
+/**
+ * One VM, seen by its user.
+ *
+ * A VM made by `create` or `launch` is owned: at the end of `await using` it is deleted. One found by `fromId` is stopped and
+ * kept.
+ *
+ * @example
+ * ```ts
+ * import { SmolVM } from "smolvm";
+ *
+ * await using vm = await SmolVM.launch();
+ * const { stdout, exitCode } = await vm.run("uname -a");
+ * console.log(exitCode, stdout);
+ * ```
+ */
+export class SmolVM implements AsyncDisposable {
+  readonly #manager: SmolVMManager;
+  readonly #owned: boolean;
+  #info: VMInfo;
+  #deleted = false;
+
+  private constructor(manager: SmolVMManager, info: VMInfo, owned: boolean) {
+    this.#manager = manager;
+    this.#info = info;
+    this.#owned = owned;
+  }
+
+  /**
+   * Creates a VM and does not start it: its status is `"created"`.
+   *
+   * @throws {ValidationError} {@link VMAlreadyExistsError} {@link ImageError} {@link NetworkError} {@link HostError}; nothing of
+   * the VM is left then.
+   */
+  static async create(options: SmolVMCreateOptions = {}): Promise<SmolVM> {
+    if (typeof options !== "object" || options === null) parseVmConfig(options);
+    const { manager: managerOptions, create, config } = splitOptions(options);
+    // Before the data directory is made: a wrong option leaves nothing behind.
+    parseVmConfig(config);
+    const manager = new SmolVMManager(managerOptions);
+    try {
+      return new SmolVM(manager, await manager.create(config, create), true);
+    } catch (error) {
+      await manager.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Creates a VM, starts it, and waits until it can run commands. When the start fails the VM is deleted again.
+   *
+   * @throws what {@link SmolVM.create} and {@link SmolVM.start} throw.
+   */
+  static async launch(options: SmolVMLaunchOptions = {}): Promise<SmolVM> {
+    const vm = await SmolVM.create(options);
+    try {
+      const { bootTimeoutMs, signal } = options;
+      return await vm.start({
+        ...(bootTimeoutMs === undefined ? {} : { bootTimeoutMs }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+    } catch (error) {
+      await vm.delete();
+      await vm.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Reconnects to a VM that was created earlier, here or in another process. Its state is left as it is.
+   *
+   * @throws {VMNotFoundError}
+   */
+  static async fromId(vmId: string, options: SmolVMFromIdOptions = {}): Promise<SmolVM> {
+    const manager = await SmolVMManager.fromId(vmId, options);
+    return new SmolVM(manager, manager.get(vmId), false);
+  }
+
+  get vmId(): string {
+    return this.#info.vmId;
+  }
+
+  /** The state when last looked at; {@link SmolVM.refresh} looks again. */
+  get status(): VMState {
+    return this.#info.status;
+  }
+
+  /** All that was known when last looked at. */
+  get info(): VMInfo {
+    return this.#info;
+  }
+
+  get dataDir(): string {
+    return this.#manager.dataDir;
+  }
+
+  /**
+   * The guest's IPv4 address.
+   *
+   * @throws {NetworkError} `NETWORK_UNAVAILABLE` when the VM has no network.
+   */
+  getIp(): string {
+    if (this.#info.network !== null) return this.#info.network.guestIp;
+    throw new NetworkError("NETWORK_UNAVAILABLE", `the VM "${this.vmId}" has no network`, {
+      hint: 'Create the VM with another network than "none".',
+    });
+  }
+
+  /** Whether commands can be run in this VM once it runs: whether its initramfs brings a guest agent. */
+  canRunCommands(): boolean {
+    return this.#info.config.initrdPath !== undefined;
+  }
+
+  /**
+   * Boots the VM and waits until its guest answers. Does nothing when it runs already.
+   *
+   * @param options - `bootTimeoutMs`: 30,000 by default.
+   * @returns this VM, for chaining.
+   * @throws {InvalidStateError} {@link OperationTimeoutError} and `BOOT_FAILED`, with the tails of console and VMM log. The disk is
+   * kept, and another start may be tried.
+   */
+  async start(options: { readonly bootTimeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<this> {
+    assertTimeout("bootTimeoutMs", options.bootTimeoutMs);
+    await this.#refreshAfter(this.#manager.start(this.vmId, options));
+    return this;
+  }
+
+  /**
+   * Shuts the VM down; by force what has not ended after `timeoutMs` (3,000 by default). The disk is kept. Does nothing when it
+   * is down already.
+   *
+   * @returns this VM, for chaining.
+   */
+  async stop(options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<this> {
+    assertTimeout("timeoutMs", options.timeoutMs);
+    await this.#refreshAfter(this.#manager.stop(this.vmId, { timeoutMs: DEFAULT_STOP_TIMEOUT_MS, ...options }));
+    return this;
+  }
+
+  /** Deletes the VM for good: process, disk (unless `retainDiskOnDelete`), logs, record. May be called again. */
+  async delete(): Promise<void> {
+    if (this.#deleted) return;
+    await unlessGone(this.#manager.delete(this.vmId));
+    this.#deleted = true;
+  }
+
+  /** Releases what this handle holds on the host; the VM goes on. May be called again. */
+  async close(): Promise<void> {
+    await this.#manager.close();
+  }
+
+  /**
+   * Looks again at what is recorded of the VM.
+   *
+   * @returns this VM, for chaining.
+   * @throws {VMNotFoundError} when it was deleted in the meantime.
+   */
+  async refresh(): Promise<this> {
+    this.#info = this.#manager.get(this.vmId);
+    return this;
+  }
+
+  /**
+   * Waits until the guest answers.
+   *
+   * @param options - `timeoutMs`: 60,000 by default.
+   * @throws {CommandExecutionUnavailableError} when the VM does not run or has no agent; {@link OperationTimeoutError}.
+   */
+  async waitForReady(options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<this> {
+    assertTimeout("timeoutMs", options.timeoutMs);
+    const timed = { timeoutMs: DEFAULT_READY_TIMEOUT_MS, ...options };
+    const channel = await this.#manager.channel(this.vmId, timed);
+    await channel.ping(timed);
+    return this;
+  }
+
+  /**
+   * Runs a command in the VM and waits for its end. A string goes through `/bin/sh -c`; an array is executed as argv, without
+   * a shell. A non-zero exit code is a value, not an error.
+   *
+   * @param options - `timeoutMs` (none by default), `cwd`, `env`, `stdin`, `signal`, `onStdout`, `onStderr`, `maxOutputBytes`.
+   * @throws {OperationTimeoutError} with the output so far; the command's process group is killed in the guest.
+   * @throws {CommandExecutionUnavailableError} when the VM does not run or has no agent.
+   *
+   * @example
+   * ```ts
+   * import { SmolVM } from "smolvm";
+   *
+   * await using vm = await SmolVM.launch();
+   * const result = await vm.run(["python3", "-c", "print(6 * 7)"], { timeoutMs: 10_000 });
+   * if (!result.ok) throw new Error(result.stderr);
+   * ```
+   */
+  async run(command: string | readonly string[], options: RunCommandOptions = {}): Promise<CommandResult> {
+    const channel = await this.#manager.channel(
+      this.vmId,
+      options.signal === undefined ? {} : { signal: options.signal },
+    );
+    return await runCommand(channel, command, options);
+  }
+
+  /** An owned VM is deleted, another one stopped; then the handle is closed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      if (this.#deleted) return;
+      // What is deleted anyway needs no orderly shutdown; delete() sees to it where a disk is kept.
+      if (this.#owned) await this.delete();
+      else await unlessGone(this.stop());
+    } finally {
+      await this.close();
+    }
+  }
+
+  async #refreshAfter(operation: Promise<VMInfo>): Promise<void> {
+    try {
+      this.#info = await operation;
+    } catch (error) {
+      await this.refresh().catch(() => {
+        // It is gone; the operation's own error says more.
+      });
+      throw error;
+    }
+  }
+}
+
+/** Somebody else may have deleted the VM: then there is nothing left to do. */
+async function unlessGone(operation: Promise<unknown>): Promise<void> {
+  try {
+    await operation;
+  } catch (error) {
+    if (!(error instanceof VMNotFoundError)) throw error;
+  }
+}
+
+function assertTimeout(option: string, value: number | undefined): void {
+  if (value === undefined || (Number.isFinite(value) && value > 0 && value <= 2 ** 31 - 1)) return;
+  throw new ValidationError(
+    "INVALID_OPTION",
+    `${option} must be a number of milliseconds above 0, got ${String(value)}`,
+    {
+      details: { option },
+    },
+  );
+}

@@ -1,0 +1,34 @@
+import type { CreateOptions } from "../manager/smolvm-manager.ts";
+import type { SmolVMManagerOptions } from "../manager/manager-options.ts";
+import type { VMConfig } from "../config/vm-config.ts";
+
+/** What {@link SmolVM.create} takes: a config, where to keep the VM, and how to cancel. */
+export interface SmolVMCreateOptions extends VMConfig, Omit<SmolVMManagerOptions, "backend">, CreateOptions {}
+
+/** What {@link SmolVM.launch} takes. */
+export interface SmolVMLaunchOptions extends SmolVMCreateOptions {
+  /** How long the boot may take. Default 30,000. */
+  readonly bootTimeoutMs?: number;
+}
+
+/** What {@link SmolVM.fromId} takes. */
+export type SmolVMFromIdOptions = SmolVMManagerOptions;
+
+/** The three kinds of options apart from each other. What is unknown stays with the config, which refuses it. */
+export function splitOptions(options: SmolVMLaunchOptions): {
+  readonly manager: SmolVMManagerOptions;
+  readonly create: CreateOptions;
+  readonly config: VMConfig;
+} {
+  const { dataDir, socketDir, imageDir, signal, onProgress, bootTimeoutMs: _, ...config } = options;
+  return {
+    manager: defined({ dataDir, socketDir, imageDir, backend: config.backend }),
+    create: defined({ signal, onProgress }),
+    config,
+  };
+}
+
+/** The properties that have a value. */
+function defined<T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never;
+}

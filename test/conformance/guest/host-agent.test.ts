@@ -1,0 +1,20 @@
+import { after, before, test } from "node:test";
+
+import { GuestChannel } from "../../../src/guest/index.ts";
+import { channelConformance } from "./channel-conformance.ts";
+import { HostAgent } from "./host-agent.ts";
+
+const reason = HostAgent.whyNot();
+if (reason !== undefined) {
+  test("a channel to the C agent on this machine", { skip: reason });
+} else {
+  let agent: HostAgent;
+  before(async () => {
+    agent = await HostAgent.start();
+  });
+  after(() => agent[Symbol.asyncDispose]());
+
+  channelConformance("the C agent on this machine", {
+    connect: () => GuestChannel.connect(agent.socketPath, { timeoutMs: 10_000 }),
+  });
+}
