@@ -1,5 +1,5 @@
 import { VMNotFoundError } from "../errors/smolvm-error.ts";
-import { isProcessAlive, type ProcessIdentity } from "../process/process-identity.ts";
+import { isProcessAlive } from "../process/process-identity.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import { backendOf, type ManagerContext, pathsOf } from "./context.ts";
 import { removeDisk, removeVmDirs } from "./vm-files.ts";
@@ -17,12 +17,14 @@ export async function recoverInterrupted(context: ManagerContext, record: VMReco
       return;
     case "create":
     case "delete":
+      await endUnrecordedVmm(context, record);
       await removeVm(context, record);
       throw new VMNotFoundError(record.id, { details: { interrupted: record.operation } });
     case "start":
       // The status changes only when a start has succeeded, so until then it is the one from before.
       if (record.status === "running" && record.vmm !== null && isProcessAlive(record.vmm)) return;
-      await endVmm(record.vmm ?? findVmm(context, record));
+      await endUnrecordedVmm(context, record);
+      await endVmm(record.vmm);
       context.vms.setDown(record.id, record.status === "created" ? "created" : "stopped");
       return;
     case "stop":
@@ -33,7 +35,7 @@ export async function recoverInterrupted(context: ManagerContext, record: VMReco
 
 /** Ends the VM's process and removes its files, then its row: a crash in between leaves the row, and so a next try. */
 export async function removeVm(context: ManagerContext, record: VMRecord): Promise<void> {
-  await endVmm(record.vmm ?? findVmm(context, record));
+  await endVmm(record.vmm);
   removeVmDirs(pathsOf(context, record));
   const retained = record.config.retainDiskOnDelete && record.operation !== "create" ? record.diskPath : null;
   if (retained === null && record.diskPath !== null && !context.vms.isRetainedDisk(record.diskPath)) {
@@ -42,7 +44,7 @@ export async function removeVm(context: ManagerContext, record: VMRecord): Promi
   context.vms.remove(record.id, retained);
 }
 
-/** A VMM that its creator had no time to record. */
-function findVmm(context: ManagerContext, record: VMRecord): ProcessIdentity | null {
-  return backendOf(context, record).findVmm(pathsOf(context, record)) ?? null;
+/** Ends a VMM that its creator had no time to record; the row may still name the one from the start before. */
+async function endUnrecordedVmm(context: ManagerContext, record: VMRecord): Promise<void> {
+  await endVmm(backendOf(context, record).findVmm(pathsOf(context, record)) ?? null);
 }

@@ -88,7 +88,8 @@ export class SmolVM implements AsyncDisposable {
    * @throws {VMNotFoundError}
    */
   static async fromId(vmId: string, options: SmolVMFromIdOptions = {}): Promise<SmolVM> {
-    const manager = await SmolVMManager.fromId(vmId, options);
+    const { sshUser: _user, sshKeyPath: _key, ...managerOptions } = options;
+    const manager = await SmolVMManager.fromId(vmId, managerOptions);
     return new SmolVM(manager, manager.get(vmId), false);
   }
 

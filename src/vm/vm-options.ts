@@ -12,7 +12,12 @@ export interface SmolVMLaunchOptions extends SmolVMCreateOptions {
 }
 
 /** What {@link SmolVM.fromId} takes. */
-export type SmolVMFromIdOptions = SmolVMManagerOptions;
+export interface SmolVMFromIdOptions extends SmolVMManagerOptions {
+  /** User for access by SSH; commands go through the guest agent and do not need it. */
+  readonly sshUser?: string;
+  /** Private key for access by SSH; commands go through the guest agent and do not need it. */
+  readonly sshKeyPath?: string;
+}
 
 /** The three kinds of options apart from each other. What is unknown stays with the config, which refuses it. */
 export function splitOptions(options: SmolVMLaunchOptions): {

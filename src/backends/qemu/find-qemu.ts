@@ -1,29 +1,38 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { identifyProcess, type ProcessIdentity } from "../../process/process-identity.ts";
 import type { VmmPaths } from "../backend.ts";
 import { escapeValue, pidFilePath, qmpSocketPath } from "./command-line.ts";
 
 /**
- * The QEMU that serves these paths, by the pid file it wrote. The pid may belong to another process by now, so the
- * process's own command line must name the VM's control socket.
+ * The QEMU that serves these paths, found without the state database: for what a crash left behind.
+ *
+ * On Linux by its command line, which names the VM's control socket from the first moment on; QEMU writes its pid file only
+ * some milliseconds later. Elsewhere by that file.
  */
 export function findQemu(paths: Pick<VmmPaths, "vmDir" | "socketDir">): ProcessIdentity | undefined {
-  let pid: number;
-  try {
-    pid = Number.parseInt(readFileSync(pidFilePath(paths), "utf8"), 10);
-  } catch {
-    return undefined; // no pid file: QEMU never got that far, or removed it when it ended
-  }
-  if (!Number.isInteger(pid) || pid <= 1) return undefined;
-  const identity = identifyProcess(pid);
-  return identity !== undefined && namesSocket(pid, escapeValue(qmpSocketPath(paths))) ? identity : undefined;
+  const pid = process.platform === "linux" ? findByCommandLine(paths) : readPidFile(paths);
+  return pid === undefined ? undefined : identifyProcess(pid);
 }
 
-function namesSocket(pid: number, socketPath: string): boolean {
-  if (process.platform !== "linux") return true; // the pid file is locked by QEMU itself; nothing better is at hand
+function findByCommandLine(paths: Pick<VmmPaths, "socketDir">): number | undefined {
+  const socket = `path=${escapeValue(qmpSocketPath(paths))},`;
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .find((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(socket);
+      } catch {
+        return false; // it has ended in the meantime
+      }
+    });
+}
+
+function readPidFile(paths: Pick<VmmPaths, "vmDir">): number | undefined {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(socketPath);
+    const pid = Number.parseInt(readFileSync(pidFilePath(paths), "utf8"), 10);
+    return pid > 1 ? pid : undefined;
   } catch {
-    return false; // it has ended in the meantime
+    return undefined; // QEMU never got that far, or removed it when it ended
   }
 }

@@ -1,6 +1,6 @@
 import { findProgram } from "../../host/find-program.ts";
 import { HostError } from "../../errors/smolvm-error.ts";
-import { isProcessAlive, signalProcess, type ProcessIdentity } from "../../process/process-identity.ts";
+import { signalProcess, type ProcessIdentity } from "../../process/process-identity.ts";
 import { spawnDetached } from "../../process/spawn-detached.ts";
 import { readTail } from "../../process/read-tail.ts";
 import type { Backend, BackendCapabilities, LaunchedVmm, LaunchSpec, VmmPaths } from "../backend.ts";
@@ -75,8 +75,7 @@ export class QemuBackend implements Backend {
   }
 
   findVmm(paths: Pick<VmmPaths, "vmDir" | "socketDir">): ProcessIdentity | undefined {
-    const found = findQemu(paths);
-    return found !== undefined && isProcessAlive(found) ? found : undefined;
+    return findQemu(paths);
   }
 
   #findProgram(): string {
