@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import { ImageError } from "../errors/smolvm-error.ts";
 
 /** A guest's processor architecture, as `uname -m` prints it. */
@@ -55,14 +55,14 @@ export type ImageFileKey = keyof typeof IMAGE_FILE_NAMES;
 /** All of them. */
 export const IMAGE_FILE_KEYS: readonly ImageFileKey[] = ["kernel", "initramfs", "rootfs"];
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-const file = z.object({ sha256, sizeBytes: z.int().nonnegative() });
+const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/));
+const file = z.object({ sha256, sizeBytes: z.int().check(z.nonnegative()) });
 /** Letters that are safe as a file name everywhere. */
 const NAME = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
 
-const manifestSchema: z.ZodType<ImageManifest> = z.object({
+const manifestSchema: z.ZodMiniType<ImageManifest> = z.object({
   formatVersion: z.literal(1),
-  name: z.string().regex(NAME),
+  name: z.string().check(z.regex(NAME)),
   id: sha256,
   arch: z.enum(["x86_64", "aarch64"]),
   createdAt: z.iso.datetime(),

@@ -19,7 +19,8 @@ export async function stopVm(
   record: VMRecord,
   options: { readonly timeoutMs: number },
 ): Promise<void> {
-  if (isDone(record, "stop")) return;
+  // The stop under way must not count as the reason why the VMM of a crashed VM is gone.
+  if (isDone({ ...record, operation: null }, "stop")) return;
   if (record.vmm !== null && effectiveStatus(record) === "running") {
     const deadlineMs = performance.now() + options.timeoutMs;
     const left = (): number => Math.max(0, deadlineMs - performance.now());
