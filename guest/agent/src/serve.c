@@ -5,6 +5,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "loop.h"
 #include "ports.h"
 #include "poweroff.h"
@@ -74,11 +75,18 @@ static void dispatch(const struct ready *ready) {
   }
 }
 
+/* How long nothing need happen before somebody wants a turn, in milliseconds; -1: for ever. */
 static int patience(void) {
+  int longest = -1;
   for (int i = 0; i < MAX_PORTS; i++) {
     if (session_is_waiting(&ports[i])) return PATIENCE_MS;
+    uint64_t deadline = session_deadline_us(&ports[i]);
+    if (deadline == 0) continue;
+    uint64_t now = monotonic_us();
+    int left = deadline <= now ? 0 : (int)((deadline - now) / 1000u) + 1;
+    if (longest < 0 || left < longest) longest = left;
   }
-  return -1;
+  return longest;
 }
 
 bool serve_turn(bool more) {

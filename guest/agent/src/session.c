@@ -4,12 +4,19 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fields.h"
 #include "sync.h"
 #include "version.h"
 
 /* One port's input may not keep the others waiting: this many reads a turn. */
 enum { READS_A_TURN = 4 };
+
+/*
+ * The kernel may hand out a new client's first bytes before it knows that a client is there: bytes come by interrupt, the
+ * news by a work queue. So a port that reports no host right after a HELLO is asked again after this time.
+ */
+enum { DOUBT_US = 1000000 };
 
 static uint8_t output_rings[MAX_PORTS][OUTPUT_RING];
 
@@ -76,6 +83,8 @@ static void answer_hello(struct session *session, const struct frame *frame) {
   ring_push(&session->output, sync_word, SYNC_SIZE);
   session_send(session, 0, TYPE_WELCOME, payload, fields.used);
   session->greeted = true;
+  session->proven = false;
+  session->doubt_until_us = 0;
 }
 
 static void handle_stream(struct session *session, const struct frame *frame) {
@@ -197,6 +206,14 @@ static bool is_hung_up(const struct session *session) {
   return session->hung_up && poll(&port, 1, 0) == 1 && (port.revents & POLLHUP) != 0;
 }
 
+/* The port has nothing to read and no host. True: unlike a hang-up that poll reports, that is no older than what was read. */
+static bool has_lost_host(struct session *session) {
+  if (!session->greeted || session->proven) return true;
+  uint64_t now = monotonic_us();
+  if (session->doubt_until_us == 0) session->doubt_until_us = now + DOUBT_US;
+  return now >= session->doubt_until_us;
+}
+
 /* True: more may be waiting. */
 static bool receive(struct session *session) {
   for (int reads = 0; reads < READS_A_TURN; reads++) {
@@ -215,9 +232,12 @@ static bool receive(struct session *session) {
       receiver_filled(&session->receiver, (size_t)size);
     } else if (size < 0 && errno == EAGAIN) {
       session->readable = session->hung_up = false;
+      session->proven = true;
+      session->doubt_until_us = 0;
     } else if (size == 0 || errno != EINTR) {
-      /* Nothing left *and* no host: unlike a hang-up that poll reports, this cannot be older than what was read. */
       session->readable = false;
+      if (size == 0 && !has_lost_host(session)) continue;
+      session->doubt_until_us = 0;
       session_hunt(session);
       ring_clear(&session->output);
     }
@@ -236,6 +256,7 @@ void session_flush(struct session *session) {
 }
 
 bool session_turn(struct session *session) {
+  if (session->doubt_until_us != 0 && monotonic_us() >= session->doubt_until_us) session->readable = true;
   bool more = receive(session);
   if (session->open != 0 && requests_turn(session)) more = true;
   if (session->patient) session->patient = false;

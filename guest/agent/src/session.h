@@ -19,6 +19,8 @@ struct session {
   bool writable;
   bool hung_up;
   bool greeted;  /* HELLO was answered with WELCOME */
+  bool proven;   /* since HELLO the kernel has said that a host is connected */
+  uint64_t doubt_until_us; /* 0, or when a host that is not proven by then counts as gone */
   bool patient;  /* what is to be sent waits for company: until something happens, or PATIENCE_MS are over */
   uint64_t open; /* the set of requests in use */
   unsigned first; /* whose turn is first: it moves on, so that all get an equal share */
@@ -36,6 +38,8 @@ bool session_turn(struct session *session);
 static inline bool session_is_waiting(const struct session *session) {
   return session->writable && session->output.used != 0;
 }
+/* The next time at which the session wants a turn although nothing happened; 0: none. */
+static inline uint64_t session_deadline_us(const struct session *session) { return session->doubt_until_us; }
 /* A process exited. True: it belonged to this session. */
 bool session_reaped(struct session *session, pid_t pid, int wait_status);
 /* Ready descriptors of requests. */
