@@ -22,6 +22,11 @@ export async function runCli(argv: readonly string[]): Promise<void> {
   printWarningsAsNotes();
   installInterruptHandler();
   const program = buildProgram();
+  let json = false;
+  // What the guest's command has for options says nothing about ours.
+  program.hook("preAction", (_program, action) => {
+    json = action.opts<{ json?: boolean }>().json === true;
+  });
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
@@ -30,7 +35,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
       process.exitCode = error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
       return;
     }
-    reportError(error, program.opts<{ json?: boolean }>().json === true || argv.includes("--json"));
+    reportError(error, json);
   }
 }
 

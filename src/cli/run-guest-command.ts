@@ -48,7 +48,11 @@ async function stream(
   const signal = deadline === undefined ? interrupted : AbortSignal.any([interrupted, deadline]);
   const exec = channel.exec(argv, { signal, ...placed });
   // The reader of our output may have gone (`smolvm exec … | head`): then the command has nobody to write for.
-  const onPipeError = (): void => exec.cancel(new BrokenPipe());
+  let isPipeBroken = false;
+  const onPipeError = (): void => {
+    isPipeBroken = true;
+    exec.cancel();
+  };
   process.stdout.on("error", onPipeError);
   process.stderr.on("error", onPipeError);
   try {
@@ -59,7 +63,7 @@ async function stream(
     ]);
     return result.exitCode ?? 128 + (result.signalNumber ?? 0);
   } catch (error) {
-    if (error instanceof BrokenPipe) return 141; // 128 + SIGPIPE, as a local command would
+    if (isPipeBroken) return 141; // 128 + SIGPIPE, as a local command would
     if (deadline?.aborted === true && !interrupted.aborted) {
       throw new OperationTimeoutError(`the command ran longer than ${timeoutMs} ms`, { cause: error });
     }
@@ -69,8 +73,6 @@ async function stream(
     return status === "NOT_FOUND" ? 127 : 126;
   }
 }
-
-class BrokenPipe extends Error {}
 
 async function passOn(output: GuestOutput, target: NodeJS.WriteStream): Promise<void> {
   for await (const bytes of output) {

@@ -49,7 +49,7 @@ export async function createVm(
     ],
     signal,
   );
-  context.vms.endOperation(vmId);
+  context.vms.finishCreate(vmId, diskPath);
   return context.vms.get(vmId);
 }
 
@@ -73,5 +73,4 @@ async function makeDisk(context: ManagerContext, definition: VMDefinition, path:
       { details: { path, vmId: config.vmId } },
     );
   }
-  context.vms.forgetRetainedDisk(path);
 }

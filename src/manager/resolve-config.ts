@@ -49,6 +49,14 @@ export async function resolveVmConfig(
       { details: { option: "rootfsPath" } },
     );
   }
+  const { size } = statSync(files.rootfsPath);
+  if (size < rootfs.sizeBytes) {
+    throw new ValidationError(
+      "INVALID_ROOTFS",
+      `rootfsPath must hold a whole filesystem, and ${files.rootfsPath} has ${size} bytes of ${rootfs.sizeBytes}`,
+      { details: { option: "rootfsPath" } },
+    );
+  }
   const rootfsMiB = Math.ceil(rootfs.sizeBytes / MIB);
   const diskMiB = config.diskMiB ?? Math.max(DEFAULT_DISK_MIB, rootfsMiB);
   if (diskMiB < rootfsMiB) {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { QemuBackend } from "../backends/qemu/qemu-backend.ts";
 import type { Backend } from "../backends/backend.ts";
+import { assertTimeout } from "../config/timeout.ts";
 import { parseVmConfig } from "../config/parse-vm-config.ts";
 import type { BackendName, VMConfig } from "../config/vm-config.ts";
 import { checkVmId } from "../config/vm-id.ts";
@@ -126,6 +127,7 @@ export class SmolVMManager implements AsyncDisposable {
     options: { readonly bootTimeoutMs?: number; readonly signal?: AbortSignal } = {},
   ): Promise<VMInfo> {
     const { bootTimeoutMs = DEFAULT_BOOT_TIMEOUT_MS, signal } = options;
+    assertTimeout("bootTimeoutMs", bootTimeoutMs);
     return await this.#operate(vmId, "start", signal, (record) =>
       startVm(this.#context, this.#channels, record, { bootTimeoutMs, signal }),
     );
@@ -142,6 +144,7 @@ export class SmolVMManager implements AsyncDisposable {
     options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
   ): Promise<VMInfo> {
     const { timeoutMs = DEFAULT_STOP_TIMEOUT_MS, signal } = options;
+    assertTimeout("timeoutMs", timeoutMs);
     return await this.#operate(vmId, "stop", signal, (record) =>
       stopVm(this.#context, this.#channels, record, { timeoutMs }),
     );

@@ -13,6 +13,9 @@ import { assertState, isDone } from "./effective-status.ts";
 import { makeVmDirs } from "./vm-files.ts";
 import { endVmm } from "./vmm.ts";
 
+/** Of each tail, the lines that an error's message shows. */
+const SHOWN_LINES = 5;
+
 /** Deadline and cancellation of a start. */
 export interface StartOptions {
   readonly bootTimeoutMs: number;
@@ -162,12 +165,11 @@ function withTail(tails: { readonly consoleTail: string; readonly vmmLogTail: st
 }
 
 function lastLines(what: string, tail: string): readonly string[] {
-  return tail === ""
-    ? []
-    : tail
-        .split("\n")
-        .slice(-5)
-        .map((line) => `  ${what}: ${line}`);
+  if (tail === "") return [];
+  const lines = tail.split("\n");
+  // Why a kernel gave up stands above its stack.
+  const panic = lines.slice(0, -SHOWN_LINES).findLast((line) => line.includes("Kernel panic"));
+  return [...(panic === undefined ? [] : [panic]), ...lines.slice(-SHOWN_LINES)].map((line) => `  ${what}: ${line}`);
 }
 
 function sizeOf(path: string): number {

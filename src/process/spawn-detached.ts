@@ -18,6 +18,8 @@ export interface DetachedProcess {
   readonly control: Socket;
   /** Settles when the process ends while this one still lives. */
   readonly ended: Promise<ProcessEnd>;
+  /** Keeps this process alive until that one has ended, for whoever waits for its end. */
+  hold(): void;
 }
 
 /**
@@ -64,5 +66,10 @@ export async function spawnDetached(
   child.unref();
   const pid = child.pid ?? 0;
   // A process that died at once has no identity any more; its pid alone then matches nothing.
-  return { identity: identifyProcess(pid) ?? { pid, birth: "dead" }, control, ended };
+  return {
+    identity: identifyProcess(pid) ?? { pid, birth: "dead" },
+    control,
+    ended,
+    hold: () => child.ref(),
+  };
 }

@@ -24,7 +24,12 @@ export class Database implements Disposable {
         cause,
       });
     }
-    this.#migrate(path);
+    try {
+      this.#migrate(path);
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
   }
 
   /** Runs `work` in one `BEGIN IMMEDIATE` transaction: the lock is taken before the first read. */

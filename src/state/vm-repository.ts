@@ -162,9 +162,15 @@ export class VMRepository {
     return this.#db.get("SELECT 1 AS one FROM retained_disks WHERE path = ?", path) !== undefined;
   }
 
-  /** A VM has taken the disk up again. */
-  forgetRetainedDisk(path: string): void {
-    this.#db.run("DELETE FROM retained_disks WHERE path = ?", path);
+  /**
+   * The VM is made, and a disk that was kept is its own now. Both at once: until then a crash undoes the VM, and must find
+   * the disk still marked as kept.
+   */
+  finishCreate(vmId: string, diskPath: string | null): void {
+    this.#db.transaction(() => {
+      if (diskPath !== null) this.#db.run("DELETE FROM retained_disks WHERE path = ?", diskPath);
+      this.endOperation(vmId);
+    });
   }
 
   /** The ids of images that VMs use, each with the ids of those VMs. */

@@ -1,7 +1,8 @@
 import { parseVmConfig } from "../config/parse-vm-config.ts";
+import { assertTimeout } from "../config/timeout.ts";
 import type { VMInfo } from "../config/vm-info.ts";
 import type { VMState } from "../config/vm-state.ts";
-import { NetworkError, ValidationError, VMNotFoundError } from "../errors/smolvm-error.ts";
+import { NetworkError, VMNotFoundError } from "../errors/smolvm-error.ts";
 import type { CommandResult } from "../guest/command-result.ts";
 import { runCommand, type RunCommandOptions } from "../guest/run-command.ts";
 import { SmolVMManager } from "../manager/smolvm-manager.ts";
@@ -68,6 +69,8 @@ export class SmolVM implements AsyncDisposable {
    * @throws what {@link SmolVM.create} and {@link SmolVM.start} throw.
    */
   static async launch(options: SmolVMLaunchOptions = {}): Promise<SmolVM> {
+    // Before anything is made; `create` says what is wrong with options that are no object.
+    assertTimeout("bootTimeoutMs", options?.bootTimeoutMs);
     const vm = await SmolVM.create(options);
     try {
       const { bootTimeoutMs, signal } = options;
@@ -137,7 +140,6 @@ export class SmolVM implements AsyncDisposable {
    * kept, and another start may be tried.
    */
   async start(options: { readonly bootTimeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<this> {
-    assertTimeout("bootTimeoutMs", options.bootTimeoutMs);
     await this.#refreshAfter(this.#manager.start(this.vmId, options));
     return this;
   }
@@ -149,7 +151,6 @@ export class SmolVM implements AsyncDisposable {
    * @returns this VM, for chaining.
    */
   async stop(options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<this> {
-    assertTimeout("timeoutMs", options.timeoutMs);
     await this.#refreshAfter(this.#manager.stop(this.vmId, { timeoutMs: DEFAULT_STOP_TIMEOUT_MS, ...options }));
     return this;
   }
@@ -247,15 +248,4 @@ async function unlessGone(operation: Promise<unknown>): Promise<void> {
   } catch (error) {
     if (!(error instanceof VMNotFoundError)) throw error;
   }
-}
-
-function assertTimeout(option: string, value: number | undefined): void {
-  if (value === undefined || (Number.isFinite(value) && value > 0 && value <= 2 ** 31 - 1)) return;
-  throw new ValidationError(
-    "INVALID_OPTION",
-    `${option} must be a number of milliseconds above 0, got ${String(value)}`,
-    {
-      details: { option },
-    },
-  );
 }

@@ -46,10 +46,22 @@ int agent_descriptors(void) {
   return count;
 }
 
+/* A zombie has ended: where nobody reaps orphans, as in a container without an init, it stays one. */
+static bool is_zombie(pid_t pid) {
+  char stat_path[64];
+  char state = 0;
+  snprintf(stat_path, sizeof stat_path, "/proc/%d/stat", (int)pid);
+  FILE *file = fopen(stat_path, "re");
+  if (file == NULL) return false;
+  if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1) state = 0;
+  fclose(file);
+  return state == 'Z';
+}
+
 bool is_gone(pid_t pid) {
   const struct timespec pause = {.tv_nsec = 10000000};
   for (int tries = 0; tries < 200; tries++) {
-    if (kill(pid, 0) < 0 && errno == ESRCH) return true;
+    if ((kill(pid, 0) < 0 && errno == ESRCH) || is_zombie(pid)) return true;
     nanosleep(&pause, NULL);
   }
   return false;

@@ -52,6 +52,7 @@ export class QemuBackend implements Backend {
     } catch (cause) {
       vmm.control.destroy();
       signalProcess(vmm.identity, "SIGKILL");
+      vmm.hold();
       const end = await ended;
       options.signal.throwIfAborted();
       throw new HostError("VMM_FAILED", `QEMU ${end} before it answered`, {

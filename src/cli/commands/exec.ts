@@ -33,7 +33,9 @@ export function registerExec(program: Command): void {
       const timeoutMs = flags.timeout === undefined ? undefined : parseDuration(flags.timeout);
       await using manager = openManager(self);
       const channel = await manager.channel(id, { signal: interrupted });
-      process.exitCode = await runGuestCommand(channel, argv, {
+      // What follows the id is passed through as it is, its `--` included.
+      const command = argv[0] === "--" ? argv.slice(1) : argv;
+      process.exitCode = await runGuestCommand(channel, command, {
         vmId: id,
         env,
         cwd: flags.workdir,
