@@ -9,6 +9,7 @@ const config: KnipConfig = {
     "test/**/*.test.ts",
     // Programs that tests start.
     "test/support/*-main.ts",
+    "test/support/event-reporter.ts",
     "bench/*.ts",
   ],
   project: ["src/**/*.ts", "test/**/*.ts", "scripts/**/*.ts", "bench/**/*.ts"],

@@ -71,7 +71,7 @@ const config: OxlintConfig = defineConfig({
       files: ["src/cli/**", "scripts/**", "test/run.ts", "test/support/**", "bench/**"],
       rules: { "no-console": "off" },
     },
-    { files: ["*.config.ts"], rules: { "import/no-default-export": "off" } },
+    { files: ["*.config.ts", "test/support/event-reporter.ts"], rules: { "import/no-default-export": "off" } },
   ],
 });
 

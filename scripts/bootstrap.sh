@@ -43,7 +43,7 @@ install_dependencies() {
 
 started=$(date +%s)
 stamp=node_modules/.installed-from
-wanted=$(cksum package-lock.json package.json)
+wanted=$(cksum package-lock.json)
 node=node_modules/.bin/node
 
 if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || ! [ -x "$node" ]; then

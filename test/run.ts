@@ -27,8 +27,10 @@ process.env["TMPDIR"] = folder;
 process.env["NODE_DISABLE_COMPILE_CACHE"] = "1";
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => {
-    rmSync(folder, { recursive: true, force: true });
-    process.exit(130);
+    void endLeftProcesses(folder).finally(() => {
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+      process.exit(130);
+    });
   });
 }
 
@@ -76,7 +78,10 @@ function missing(tier: Tier): string | undefined {
 async function checkLeaks(): Promise<Outcome> {
   const started = performance.now();
   const outcome = emptyOutcome();
-  const leaks = await findLeaks(folder, before);
+  const leaks = (await findLeaks(folder, before)).filter(
+    // Node runs the `before` hooks of a file whose tests are all filtered out, but not its `after` hooks.
+    (leak) => values.grep === undefined || !leak.startsWith("file "),
+  );
   if (leaks.length === 0) outcome.passed = 1;
   else outcome.failures.push({ title: "the tests leave nothing behind", details: leaks.join("\n") });
   printProgress("the tests leave nothing behind", outcome, performance.now() - started);

@@ -18,10 +18,3 @@ export function temporaryDir(owner: HasAfter, prefix = "t-"): string {
   owner.after(() => rmSync(path, { recursive: true, force: true }));
   return path;
 }
-
-/** A fresh data directory, also put into `SMOLVM_DATA_DIR` of this process; images stay shared. */
-export function freshDataDir(owner: HasAfter): string {
-  const path = temporaryDir(owner, "d-");
-  process.env["SMOLVM_DATA_DIR"] = path;
-  return path;
-}

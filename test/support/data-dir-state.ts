@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SmolVMManager } from "../../src/index.ts";
+
+/** The pids of other processes whose command line holds `text`; a data directory's path finds its VMMs and clients. */
+export function processesNaming(text: string): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .filter((name) => readOrEmpty(`/proc/${name}/cmdline`).includes(text))
+    .map(Number);
+}
+
+/** Asserts that a data directory has no VM in any form: process, file, socket, record. */
+export async function assertNothingLeft(dataDir: string): Promise<void> {
+  await assertNoProcess(dataDir);
+  for (const folder of ["disks", "vms", "sockets"])
+    assert.deepEqual(filesIn(dataDir, folder), [], `${folder} is empty`);
+  if (!existsSync(join(dataDir, "smolvm.db"))) return;
+  await using manager = new SmolVMManager({ dataDir });
+  assert.deepEqual(manager.listVms(), []);
+}
+
+/** Asserts that no process works in this data directory; one that was just killed may take a moment to go. */
+export async function assertNoProcess(dataDir: string): Promise<void> {
+  const deadline = performance.now() + 2_000;
+  while (processesNaming(dataDir).length > 0 && performance.now() < deadline) await sleep(20);
+  assert.deepEqual(processesNaming(dataDir), [], "no process is left");
+}
+
+/**
+ * Asserts that records, files and processes of a data directory agree: each VM that is at rest has its files and no
+ * process, each that runs has one, and nothing belongs to no VM.
+ */
+export async function assertConsistent(manager: SmolVMManager): Promise<void> {
+  const infos = manager.listVms();
+  const running = infos.filter(({ status }) => status === "running");
+  for (const { vmId, status } of infos) assert.ok(status !== "error", `${vmId} is in error`);
+  const isVmm = (pid: number): boolean => readOrEmpty(`/proc/${pid}/cmdline`).includes("qemu-system-");
+  assert.deepEqual(
+    processesNaming(`${manager.dataDir}/`)
+      .filter(isVmm)
+      .toSorted((a, b) => a - b),
+    running.map(({ pid }) => pid ?? 0).toSorted((a, b) => a - b),
+    "VMMs",
+  );
+  const ids = infos.map(({ vmId }) => vmId).toSorted();
+  assert.deepEqual(filesIn(manager.dataDir, "vms").toSorted(), ids, "folders of VMs");
+  assert.deepEqual(
+    filesIn(manager.dataDir, "disks").toSorted(),
+    ids.map((id) => `${id}.qcow2`),
+    "disks",
+  );
+  for (const id of filesIn(manager.dataDir, "sockets")) assert.ok(ids.includes(id), `sockets of ${id}`);
+}
+
+/** The names in a folder of a data directory; none where there is no such folder. */
+export function filesIn(dataDir: string, folder: string): string[] {
+  const path = join(dataDir, folder);
+  return existsSync(path) ? readdirSync(path) : [];
+}
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return ""; // it has ended in the meantime
+  }
+}
