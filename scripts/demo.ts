@@ -5,6 +5,10 @@ import { setUp } from "./support/set-up.ts";
 
 const COMMAND = "uname -a";
 
+// One plain line instead of Node's own form of a warning.
+process.removeAllListeners("warning");
+process.on("warning", ({ message }) => print("note", message));
+
 await runMain(async () => {
   await setUp(["run", "image"]);
   // The built package, as a program that depends on it would load it.
