@@ -198,7 +198,8 @@ export class SmolVMManager implements AsyncDisposable {
     return reports
       .filter(({ ok }) => !ok)
       .map(
-        ({ name, purpose, installCommand }) => `${name} is missing (${purpose}); install it with: ${installCommand}`,
+        ({ name, use, detail, installCommand }) =>
+          `${name}: ${detail ?? "missing"} (${use}); install it with: ${installCommand}`,
       );
   }
 
