@@ -1,3 +1,4 @@
+import { describe } from "../config/vm-id.ts";
 import { ValidationError } from "../errors/smolvm-error.ts";
 import { environmentFields, refuseNul } from "./environment-fields.ts";
 import type { Field } from "./protocol/fields.ts";
@@ -21,7 +22,13 @@ export function encodeExec(argv: readonly string[], options: ExecEnvironment): B
   if (argv.length === 0 || argv[0] === "")
     throw new ValidationError("INVALID_OPTION", "a command needs a name to start");
   const fields: Field[] = [{ tag: Tag.METHOD, value: Method.EXEC }];
-  for (const [index, arg] of argv.entries()) {
+  for (const [index, arg] of argv.entries() as IterableIterator<[number, unknown]>) {
+    if (typeof arg !== "string") {
+      throw new ValidationError(
+        "INVALID_OPTION",
+        `argument ${index} of the command must be a string, got ${describe(arg)}`,
+      );
+    }
     refuseNul(`argument ${index} of the command`, arg);
     fields.push({ tag: Tag.ARG, value: arg });
   }

@@ -1,4 +1,6 @@
-import { OperationTimeoutError, SmolVMError } from "../errors/smolvm-error.ts";
+import { assertKnownOptions } from "../config/known-options.ts";
+import { describe } from "../config/vm-id.ts";
+import { OperationTimeoutError, SmolVMError, ValidationError } from "../errors/smolvm-error.ts";
 import { ByteCollector } from "./byte-collector.ts";
 import type { GuestChannel } from "./channel.ts";
 import { checkTimeout } from "./check-timeout.ts";
@@ -12,6 +14,8 @@ const DEFAULT_MAX_OUTPUT_BYTES = 67_108_864;
 const KILL_GRACE_MS = 2_000;
 
 export type { CommandResult } from "./command-result.ts";
+
+const RUN_OPTIONS = ["timeoutMs", "cwd", "env", "stdin", "signal", "onStdout", "onStderr", "maxOutputBytes"];
 
 /** How a command is run. */
 export interface RunCommandOptions {
@@ -48,6 +52,13 @@ export async function runCommand(
   command: string | readonly string[],
   options: RunCommandOptions = {},
 ): Promise<CommandResult> {
+  assertKnownOptions("run()", options, RUN_OPTIONS);
+  if (typeof command !== "string" && !Array.isArray(command)) {
+    throw new ValidationError(
+      "INVALID_OPTION",
+      `a command must be a string or an array of strings, got ${describe(command)}`,
+    );
+  }
   const { timeoutMs, stdin } = options;
   checkTimeout(timeoutMs);
   const argv = typeof command === "string" ? ["/bin/sh", "-c", command] : command;

@@ -1,9 +1,11 @@
 import { existsSync } from "node:fs";
-import { SmolVMError } from "../errors/smolvm-error.ts";
+import { SmolVMError, VMNotFoundError } from "../errors/smolvm-error.ts";
 import { vmSocketDir } from "../host/paths.ts";
 import { createQcow2Overlay, readBackingPath } from "../images/qcow2-overlay.ts";
+import { isProcessAlive } from "../process/process-identity.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import type { ManagerContext } from "./context.ts";
+import { withOperation } from "./operation.ts";
 import { runPlan } from "./plan.ts";
 import type { VMDefinition } from "./resolve-config.ts";
 import { makeVmDirs, overlayPath, removeDisk, removeVmDirs, vmPaths } from "./vm-files.ts";
@@ -21,6 +23,7 @@ export async function createVm(
 ): Promise<VMRecord> {
   const { config } = definition;
   const { vmId } = config;
+  await clearInterrupted(context, vmId);
   const diskPath = config.diskMode === "shared" ? null : overlayPath(context.dataDir, vmId);
   const socketDir = vmSocketDir(context.dataDir, context.socketDir, vmId);
   const paths = vmPaths(context.dataDir, vmId, socketDir);
@@ -72,5 +75,18 @@ async function makeDisk(context: ManagerContext, definition: VMDefinition, path:
       `${path} exists and is an overlay of ${keptOn ?? "something else"}, not of ${config.rootfsPath}`,
       { details: { path, vmId: config.vmId } },
     );
+  }
+}
+
+/** What a crash left of a VM of this id, half made or half deleted, is no reason to refuse the id. */
+async function clearInterrupted(context: ManagerContext, vmId: string): Promise<void> {
+  const left = context.vms.find(vmId);
+  if (left?.operation !== "create" && left?.operation !== "delete") return;
+  if (left.operator !== null && isProcessAlive(left.operator)) return;
+  try {
+    // Taking the VM recovers it, which here means that it is gone.
+    await withOperation(context, vmId, "delete", async () => {});
+  } catch (error) {
+    if (!(error instanceof VMNotFoundError)) throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { GuestChannel } from "../guest/channel.ts";
+import { debugLog } from "../process/debug-log.ts";
 import { waitForProcessEnd } from "../process/process-identity.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import type { ChannelPool } from "./channel-pool.ts";
@@ -27,8 +28,9 @@ export async function stopVm(
     try {
       await askToPowerOff(context, record, options.timeoutMs);
       await waitForProcessEnd(record.vmm, { timeoutMs: left() });
-    } catch {
+    } catch (error) {
       // A guest that cannot be asked, or hangs, is ended below.
+      debugLog("stop.forced", { vmId: record.id, reason: (error as Error).message });
     }
   }
   await channels.close(record.id);

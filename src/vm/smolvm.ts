@@ -1,4 +1,5 @@
 import { parseVmConfig } from "../config/parse-vm-config.ts";
+import { assertKnownOptions } from "../config/known-options.ts";
 import { assertTimeout } from "../config/timeout.ts";
 import type { VMInfo } from "../config/vm-info.ts";
 import type { VMState } from "../config/vm-state.ts";
@@ -69,11 +70,13 @@ export class SmolVM implements AsyncDisposable {
    * @throws what {@link SmolVM.create} and {@link SmolVM.start} throw.
    */
   static async launch(options: SmolVMLaunchOptions = {}): Promise<SmolVM> {
-    // Before anything is made; `create` says what is wrong with options that are no object.
-    assertTimeout("bootTimeoutMs", options?.bootTimeoutMs);
-    const vm = await SmolVM.create(options);
+    if (typeof options !== "object" || options === null) parseVmConfig(options);
+    const { bootTimeoutMs, ...createOptions } = options;
+    // Before anything is made.
+    assertTimeout("bootTimeoutMs", bootTimeoutMs);
+    const vm = await SmolVM.create(createOptions);
     try {
-      const { bootTimeoutMs, signal } = options;
+      const { signal } = options;
       return await vm.start({
         ...(bootTimeoutMs === undefined ? {} : { bootTimeoutMs }),
         ...(signal === undefined ? {} : { signal }),
@@ -140,6 +143,7 @@ export class SmolVM implements AsyncDisposable {
    * kept, and another start may be tried.
    */
   async start(options: { readonly bootTimeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<this> {
+    assertKnownOptions("start()", options, ["bootTimeoutMs", "signal"]);
     await this.#refreshAfter(this.#manager.start(this.vmId, options));
     return this;
   }
@@ -151,6 +155,7 @@ export class SmolVM implements AsyncDisposable {
    * @returns this VM, for chaining.
    */
   async stop(options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<this> {
+    assertKnownOptions("stop()", options, ["timeoutMs", "signal"]);
     await this.#refreshAfter(this.#manager.stop(this.vmId, { timeoutMs: DEFAULT_STOP_TIMEOUT_MS, ...options }));
     return this;
   }
@@ -185,6 +190,7 @@ export class SmolVM implements AsyncDisposable {
    * @throws {CommandExecutionUnavailableError} when the VM does not run or has no agent; {@link OperationTimeoutError}.
    */
   async waitForReady(options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<this> {
+    assertKnownOptions("waitForReady()", options, ["timeoutMs", "signal"]);
     assertTimeout("timeoutMs", options.timeoutMs);
     const timed = { timeoutMs: DEFAULT_READY_TIMEOUT_MS, ...options };
     const channel = await this.#manager.channel(this.vmId, timed);

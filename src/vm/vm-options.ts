@@ -20,12 +20,12 @@ export interface SmolVMFromIdOptions extends SmolVMManagerOptions {
 }
 
 /** The three kinds of options apart from each other. What is unknown stays with the config, which refuses it. */
-export function splitOptions(options: SmolVMLaunchOptions): {
+export function splitOptions(options: SmolVMCreateOptions): {
   readonly manager: SmolVMManagerOptions;
   readonly create: CreateOptions;
   readonly config: VMConfig;
 } {
-  const { dataDir, socketDir, imageDir, signal, onProgress, bootTimeoutMs: _, ...config } = options;
+  const { dataDir, socketDir, imageDir, signal, onProgress, ...config } = options;
   return {
     manager: defined({ dataDir, socketDir, imageDir, backend: config.backend }),
     create: defined({ signal, onProgress }),

@@ -64,6 +64,23 @@ describe("a process killed right before each change that it makes", () => {
     });
   });
 
+  test("to create a VM: its id can be used again at once, without reconcile", async (t) => {
+    const dataDir = testDataDir(t);
+    for (let isDone = false, crashAt = 1; !isDone; crashAt++) {
+      assert.ok(crashAt < MOST_POINTS, "the operation does not get through");
+      {
+        await using client = await ClientProcess.start(dataDir);
+        isDone = await client.interrupt({ crashAt }, "create", { vmId: "vm" });
+      }
+      await using manager = new SmolVMManager({ dataDir });
+      const again = manager.create({ vmId: "vm" });
+      if (isDone) await assert.rejects(again, { name: "VMAlreadyExistsError" });
+      else await again;
+      await manager.delete("vm");
+      await assertNothingLeft(dataDir);
+    }
+  });
+
   test("to delete a VM: it is gone, or there as a whole", async (t) => {
     await crashEverywhere(t, "delete", created, async (manager, vmId) => {
       if (manager.listVms().length > 0) assert.equal(manager.get(vmId).status, "created");
