@@ -183,7 +183,7 @@ describe("smolvm doctor and image", () => {
     const dataDir = testDataDir(t);
     const { stdout } = await runCli(dataDir, ["doctor"]);
     assert.match(stdout, /^ok +node \d+\.\d+\.\d+: runs SmolVM$/m);
-    assert.match(stdout, /^ok +qemu-system-\S+ \d+\.\d+\S*: runs the VMs$/m);
+    assert.match(stdout, /^ok +qemu-system-\S+ \d+\.\d+\S*: runs the VMs\n +comes with: .*install/m);
     assert.match(stdout, /^accelerator +(kvm|hvf|tcg)\b.*: ./m);
     const report = JSON.parse((await runCli(dataDir, ["doctor", "--json"])).stdout);
     assert.ok(report.prerequisites.every(({ name, use }: { name: string; use: string }) => name !== "" && use !== ""));

@@ -25,9 +25,7 @@ export function registerDoctor(program: Command): void {
 function describeReport(report: PrerequisiteReport): string {
   const found = report.ok ? `ok       ${report.name} ${report.version ?? ""}`.trimEnd() : `MISSING  ${report.name}`;
   const lines = [`${found}: ${report.use}`];
-  if (!report.ok) {
-    if (report.detail !== undefined) lines.push(`         ${report.detail}`);
-    if (report.installCommand !== "") lines.push(`         install it with: ${report.installCommand}`);
-  }
-  return lines.join("\n");
+  if (report.detail !== undefined) lines.push(report.detail);
+  if (report.installCommand !== "") lines.push(`${report.ok ? "comes" : "install it"} with: ${report.installCommand}`);
+  return lines.join("\n         ");
 }
