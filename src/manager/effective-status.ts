@@ -1,12 +1,12 @@
 import { ALLOWED_STATES, type VMAction, VMState } from "../config/vm-state.ts";
 import { CommandExecutionUnavailableError, InvalidStateError } from "../errors/smolvm-error.ts";
-import { isProcessAlive } from "../process/process-identity.ts";
+import { isProcessRunning } from "../process/process-identity.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 
 /** The state as it is now: a VM recorded as running whose VMM is gone is in error, also before `reconcile` says so. */
 export function effectiveStatus(record: VMRecord): VMState {
   const shouldLive = record.status === VMState.RUNNING || record.status === VMState.PAUSED;
-  if (shouldLive && !(record.vmm !== null && isProcessAlive(record.vmm))) {
+  if (shouldLive && !(record.vmm !== null && isProcessRunning(record.vmm))) {
     // While it is being stopped, its VMM is meant to end.
     const stopping = record.operation === "stop" || record.operation === "delete";
     return stopping ? VMState.STOPPED : VMState.ERROR;

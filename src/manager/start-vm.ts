@@ -43,6 +43,8 @@ export async function startVm(
   if (record.imageId !== null) await context.images.resolve(record.imageId);
   if (accelerator === "tcg") announceEmulation(reason);
 
+  // One that is on its way out still holds the disk.
+  await endVmm(record.vmm);
   const paths = pathsOf(context, record);
   makeVmDirs(paths);
   const logStart = { console: sizeOf(paths.consoleLogPath), vmm: sizeOf(paths.vmmLogPath) };

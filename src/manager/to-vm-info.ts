@@ -1,5 +1,5 @@
 import type { VMInfo } from "../config/vm-info.ts";
-import { isProcessAlive } from "../process/process-identity.ts";
+import { isProcessRunning } from "../process/process-identity.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import { backendOf, type ManagerContext, pathsOf } from "./context.ts";
 import { effectiveStatus } from "./effective-status.ts";
@@ -7,7 +7,7 @@ import { effectiveStatus } from "./effective-status.ts";
 /** What users see of a record. */
 export function toVmInfo(context: ManagerContext, record: VMRecord): VMInfo {
   const status = effectiveStatus(record);
-  const alive = record.vmm !== null && isProcessAlive(record.vmm);
+  const alive = record.vmm !== null && isProcessRunning(record.vmm);
   return Object.freeze({
     vmId: record.id,
     status,

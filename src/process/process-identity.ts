@@ -30,6 +30,14 @@ export function isProcessAlive(identity: ProcessIdentity): boolean {
   return identifyProcess(identity.pid)?.birth === identity.birth;
 }
 
+/**
+ * Whether exactly this process lives and is not on its way out: a killed process closes its sockets a moment before it is
+ * gone, and whoever has seen them close must not be told that it runs.
+ */
+export function isProcessRunning(identity: ProcessIdentity): boolean {
+  return isProcessAlive(identity) && !isExiting(identity.pid);
+}
+
 /** Sends a signal to the process if it still is that one; says whether it was sent. */
 export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
   if (!isProcessAlive(identity)) return false;
@@ -69,6 +77,18 @@ function readBirthFromProc(pid: number): string | undefined {
     return `${bootId}:${fields[19]}`;
   } catch {
     return undefined; // no such process
+  }
+}
+
+/** proc(5): field 9 of `/proc/PID/stat` holds the kernel's flags; include/linux/sched.h: `PF_EXITING` is 4. */
+function isExiting(pid: number): boolean {
+  if (process.platform !== "linux") return false; // the moment cannot be seen elsewhere
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const flags = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[6]);
+    return (flags & 4) !== 0;
+  } catch {
+    return true; // gone by now
   }
 }
 
