@@ -52,6 +52,6 @@ export function formatDuration(milliseconds: number): string {
 
 /** Output of other programs may hold control characters; none of them may move the cursor. */
 function printable(line: string): string {
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- they are what is looked for
   return line.replaceAll(/[\u0000-\u001F\u007F]/g, " ").trim();
 }

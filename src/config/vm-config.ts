@@ -24,7 +24,10 @@ export type DiskMode = "isolated" | "shared";
  * ```
  */
 export interface VMConfig {
-  /** `[a-z0-9]`, then up to 61 of `[a-z0-9_-]`, then `[a-z0-9]`. Default: `sbx-` and ten random characters. */
+  /**
+   * `[a-z0-9]`, then up to 61 of `[a-z0-9_-]`, then `[a-z0-9]`. Default: `sbx-` and ten random characters. Also the guest's host
+   * name, with `-` for each `_`.
+   */
   readonly vmId?: string;
   /** Virtual CPUs, 1 to 64. Default 1. */
   readonly vcpuCount?: number;
