@@ -38,25 +38,20 @@ export class HostAgent implements AsyncDisposable {
     const program = join(directory, "host-agent");
     const version = readFileSync(join(AGENT, "VERSION"), "utf8").trim();
     // The Makefile knows which sources make up a testable agent; asking it keeps one list.
-    const rule = "sources-of-a-tested-agent: ; @echo $(TESTED)";
-    const listed = execFileSync("make", ["-s", "-C", AGENT, `--eval=${rule}`, "sources-of-a-tested-agent"], {
+    const rule = "parts-of-a-tested-agent: ; @echo $(INCLUDES) $(TESTED)";
+    const listed = execFileSync("make", ["-s", "-C", AGENT, `--eval=${rule}`, "parts-of-a-tested-agent"], {
       encoding: "utf8",
     });
-    const sources = listed
-      .trim()
-      .split(/\s+/)
-      .filter((word) => word.endsWith(".c"));
+    const parts = listed.trim().split(/\s+/);
     const flags = [
       "-std=c11",
       "-D_GNU_SOURCE",
       `-DAGENT_VERSION="${version}"`,
       "-O2",
       "-iquote",
-      "src",
-      "-iquote",
       "test",
     ];
-    execFileSync("cc", [...flags, MAIN, "test/fake-guest.c", "test/fake-system.c", ...sources, "-o", program], {
+    execFileSync("cc", [...flags, MAIN, "test/fake-guest.c", "test/fake-system.c", ...parts, "-o", program], {
       cwd: AGENT,
     });
     const socketPath = join(directory, "agent.sock");
