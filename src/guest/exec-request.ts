@@ -2,7 +2,7 @@ import { describe } from "../config/vm-id.ts";
 import { ValidationError } from "../errors/smolvm-error.ts";
 import { environmentFields, refuseNul } from "./environment-fields.ts";
 import type { Field } from "./protocol/fields.ts";
-import { DEFAULT_WINDOW_BYTES, EXEC_FLAG_INPUT, MAX_CREDIT_BYTES, Method, Tag } from "./protocol/frame-types.ts";
+import { DEFAULT_WINDOW_BYTES, ExecFlag, MAX_CREDIT_BYTES, Method, Tag } from "./protocol/frame-types.ts";
 import { encodeRequest } from "./request-frame.ts";
 
 /** What a command is started with. */
@@ -34,7 +34,7 @@ export function encodeExec(argv: readonly string[], options: ExecEnvironment): B
   }
   if (options.env !== undefined) fields.push(...environmentFields(options.env));
   if (options.cwd !== undefined) fields.push({ tag: Tag.CWD, value: checkedCwd(options.cwd) });
-  if (options.stdin === true) fields.push({ tag: Tag.FLAGS, value: EXEC_FLAG_INPUT });
+  if (options.stdin === true) fields.push({ tag: Tag.FLAGS, value: ExecFlag.INPUT });
   const windowBytes = options.windowBytes ?? DEFAULT_WINDOW_BYTES;
   if (!Number.isInteger(windowBytes) || windowBytes < 1 || windowBytes > MAX_CREDIT_BYTES) {
     throw new ValidationError("INVALID_OPTION", `windowBytes is ${windowBytes}: expected 1 to ${MAX_CREDIT_BYTES}`);

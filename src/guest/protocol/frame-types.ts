@@ -31,6 +31,7 @@ export const FrameType = {
   STARTED: 0x82,
   RESULT: 0x83,
   GOAWAY: 0x84,
+  SKIPPED: 0x85,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
@@ -39,7 +40,29 @@ export type Stream = (typeof Stream)[keyof typeof Stream];
 /** The streams that flow from the guest to the host. */
 export type OutputStream = typeof Stream.OUTPUT | typeof Stream.ERRORS;
 
-export const Method = { PING: 1, CONFIGURE: 2, EXEC: 3, POWEROFF: 4 } as const;
+export const Method = {
+  PING: 1,
+  CONFIGURE: 2,
+  EXEC: 3,
+  POWEROFF: 4,
+  FILE_READ: 16,
+  FILE_WRITE: 17,
+  FILE_STAT: 18,
+  FILE_LIST: 19,
+  FILE_MAKE_DIRECTORY: 20,
+  FILE_REMOVE: 21,
+  FILE_RENAME: 22,
+  FILE_CHANGE: 23,
+  FILE_SYMLINK: 24,
+  FILE_WATCH: 25,
+  TREE_READ: 26,
+  TREE_WRITE: 27,
+  CONNECT: 32,
+  WAIT_PORT: 33,
+  PROCESS_LIST: 48,
+  PROCESS_ATTACH: 49,
+  PROCESS_SIGNAL: 50,
+} as const;
 export type Method = (typeof Method)[keyof typeof Method];
 
 export const Tag = {
@@ -68,6 +91,29 @@ export const Tag = {
   GATEWAY: 23,
   RESOLVER: 24,
   GROW_ROOT: 25,
+  COLUMNS: 26,
+  ROWS: 27,
+  USER: 28,
+  UID: 29,
+  GID: 30,
+  PROCESS: 31,
+  NAME: 32,
+  OOM_KILLED: 33,
+  START_NS: 34,
+  STREAM: 35,
+  SKIPPED: 36,
+  PATH: 37,
+  TARGET: 38,
+  OFFSET: 39,
+  LENGTH: 40,
+  MODE: 41,
+  SIZE: 42,
+  MTIME_NS: 43,
+  CTIME_NS: 44,
+  INODE: 45,
+  LINKS: 46,
+  EVENT: 47,
+  PORT: 48,
 } as const;
 export type Tag = (typeof Tag)[keyof typeof Tag];
 
@@ -83,11 +129,34 @@ export const Status = {
   CANCELLED: 8,
   UNSUPPORTED_VERSION: 9,
   PROTOCOL: 10,
+  UNKNOWN_USER: 11,
+  NO_PROCESS: 12,
+  NAME_IN_USE: 13,
+  NOT_REGULAR: 14,
 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
 
-/** FLAGS bit 0 of EXEC: the process gets an input stream instead of `/dev/null`. */
-export const EXEC_FLAG_INPUT = 1;
+/** FLAGS of CONFIGURE. */
+export const ConfigureFlag = { REPLACES_ENV: 1 } as const;
+/** FLAGS of EXEC. */
+export const ExecFlag = { INPUT: 1, TTY: 2, DETACHED: 4 } as const;
+/** FLAGS of the methods of files. */
+export const FileFlag = {
+  NO_FOLLOW: 1,
+  RECURSIVE: 2,
+  EXCLUSIVE: 4,
+  PARENTS: 8,
+  FORCE: 16,
+  IN_PLACE: 32,
+  APPEND: 64,
+} as const;
+/** FLAGS of a record of a tree stream. */
+export const TreeFlag = { LEAVE: 1 } as const;
+/** EVENT of a record of FILE_WATCH. */
+export const WatchEvent = { CREATED: 1, MODIFIED: 2, REMOVED: 3, ATTRIBUTES: 4, OVERFLOW: 5 } as const;
+/** The largest record on a stream, and the largest extent of a file in a tree stream. */
+export const MAX_RECORD_BYTES = 65_536;
+export const MAX_EXTENT_BYTES = 1_048_576;
 
 const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(FrameType));
 

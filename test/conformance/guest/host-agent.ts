@@ -43,14 +43,7 @@ export class HostAgent implements AsyncDisposable {
       encoding: "utf8",
     });
     const parts = listed.trim().split(/\s+/);
-    const flags = [
-      "-std=c11",
-      "-D_GNU_SOURCE",
-      `-DAGENT_VERSION="${version}"`,
-      "-O2",
-      "-iquote",
-      "test",
-    ];
+    const flags = ["-std=c11", "-D_GNU_SOURCE", `-DAGENT_VERSION="${version}"`, "-O2", "-iquote", "test"];
     execFileSync("cc", [...flags, MAIN, "test/fake-guest.c", "test/fake-system.c", ...parts, "-o", program], {
       cwd: AGENT,
     });

@@ -8,7 +8,7 @@ import type { FieldReader } from "../../../src/guest/protocol/fields.ts";
 import { encodeCreditFrame, encodeDataFrame, encodeEmptyFrame } from "../../../src/guest/protocol/frame-encoder.ts";
 import {
   DEFAULT_WINDOW_BYTES,
-  EXEC_FLAG_INPUT,
+  ExecFlag,
   FrameType,
   Status,
   Stream,
@@ -68,7 +68,7 @@ export class FakeProcess {
       env.map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),
     );
     this.#cwd = fields.text(Tag.CWD) ?? (existsSync("/root") ? "/root" : "/");
-    this.#hasInput = ((fields.u32(Tag.FLAGS) ?? 0) & EXEC_FLAG_INPUT) !== 0;
+    this.#hasInput = ((fields.u32(Tag.FLAGS) ?? 0) & ExecFlag.INPUT) !== 0;
     this.#windowBytes = fields.u32(Tag.WINDOW) ?? DEFAULT_WINDOW_BYTES;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.gone = promise;

@@ -18,6 +18,10 @@ static bool is_string(uint16_t tag) {
     case TAG_ADDRESS:
     case TAG_GATEWAY:
     case TAG_RESOLVER:
+    case TAG_USER:
+    case TAG_NAME:
+    case TAG_PATH:
+    case TAG_TARGET:
       return true;
     default:
       return false;
