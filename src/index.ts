@@ -3,9 +3,9 @@ export type { SmolVMCreateOptions, SmolVMFromIdOptions, SmolVMLaunchOptions } fr
 export { type CreateOptions, SmolVMManager } from "./manager/smolvm-manager.ts";
 export type { SmolVMManagerOptions } from "./manager/manager-options.ts";
 export { ImageBuilder } from "./images/image-builder.ts";
-export type { CommandResult } from "./guest/command-result.ts";
-export type { RunCommandOptions } from "./guest/run-command.ts";
-export { OutputLimitError } from "./guest/output-limit-error.ts";
+export type { CommandResult } from "./guest/command/command-result.ts";
+export type { RunCommandOptions } from "./guest/command/run-command.ts";
+export { OutputLimitError } from "./guest/command/output-limit-error.ts";
 export { VMState } from "./config/vm-state.ts";
 export {
   type BackendChoice,

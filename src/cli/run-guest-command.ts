@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { OperationTimeoutError, SmolVMError } from "../errors/smolvm-error.ts";
-import type { GuestChannel } from "../guest/channel.ts";
-import type { GuestOutput } from "../guest/guest-output.ts";
-import { runCommand } from "../guest/run-command.ts";
+import type { GuestChannel } from "../guest/channel/channel.ts";
+import type { GuestOutput } from "../guest/channel/guest-output.ts";
+import { runCommand } from "../guest/command/run-command.ts";
 import { interrupted } from "./interrupt.ts";
 import { note } from "./notes.ts";
 import { printJson } from "./print.ts";

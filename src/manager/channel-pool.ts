@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { SmolVMError } from "../errors/smolvm-error.ts";
-import { GuestChannel } from "../guest/channel.ts";
+import { GuestChannel } from "../guest/channel/channel.ts";
 import { debugLog } from "../process/debug-log.ts";
 import type { ChannelLease } from "../state/lease-repository.ts";
 import type { VMRecord } from "../state/vm-record.ts";

@@ -7,7 +7,7 @@ import type { BackendName, VMConfig } from "../config/vm-config.ts";
 import { checkVmId } from "../config/vm-id.ts";
 import type { VMInfo } from "../config/vm-info.ts";
 import type { VMState } from "../config/vm-state.ts";
-import type { GuestChannel } from "../guest/channel.ts";
+import type { GuestChannel } from "../guest/channel/channel.ts";
 import { resolveDataDir, resolveImageDir, resolveSocketDir } from "../host/paths.ts";
 import { checkPrerequisites } from "../host/prerequisites.ts";
 import type { BuildProgress } from "../images/debian-image.ts";

@@ -1,4 +1,4 @@
-import { GuestChannel } from "../guest/channel.ts";
+import { GuestChannel } from "../guest/channel/channel.ts";
 import { debugLog } from "../process/debug-log.ts";
 import { waitForProcessEnd } from "../process/process-identity.ts";
 import type { VMRecord } from "../state/vm-record.ts";

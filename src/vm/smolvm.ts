@@ -4,8 +4,8 @@ import { assertTimeout } from "../config/timeout.ts";
 import type { VMInfo } from "../config/vm-info.ts";
 import type { VMState } from "../config/vm-state.ts";
 import { NetworkError, VMNotFoundError } from "../errors/smolvm-error.ts";
-import type { CommandResult } from "../guest/command-result.ts";
-import { runCommand, type RunCommandOptions } from "../guest/run-command.ts";
+import type { CommandResult } from "../guest/command/command-result.ts";
+import { runCommand, type RunCommandOptions } from "../guest/command/run-command.ts";
 import { SmolVMManager } from "../manager/smolvm-manager.ts";
 import {
   type SmolVMCreateOptions,

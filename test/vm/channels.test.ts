@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { runCommand } from "../../src/guest/run-command.ts";
+import { runCommand } from "../../src/guest/command/run-command.ts";
 import { SmolVM, SmolVMManager } from "../../src/index.ts";
 import { ClientProcess } from "../support/client-process.ts";
 import { sharedVM } from "../support/vm-fixture.ts";

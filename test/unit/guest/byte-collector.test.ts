@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ByteCollector } from "../../../src/guest/byte-collector.ts";
+import { ByteCollector } from "../../../src/guest/command/byte-collector.ts";
 import { randomBuffer, seededRandom } from "./seeded-random.ts";
 
 test("a collector gives back what it was given, as bytes and as the same text that one piece would be", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { constants } from "node:os";
 import { test } from "node:test";
 
-import { linuxSignalName, linuxSignalNumber } from "../../../src/guest/linux-signals.ts";
+import { linuxSignalName, linuxSignalNumber } from "../../../src/guest/command/linux-signals.ts";
 
 test("signals have the numbers of Linux", { skip: process.platform !== "linux" && "the host is not Linux" }, () => {
   for (const [name, number] of Object.entries(constants.signals)) {

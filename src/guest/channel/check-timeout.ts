@@ -1,4 +1,4 @@
-import { ValidationError } from "../errors/smolvm-error.ts";
+import { ValidationError } from "../../errors/smolvm-error.ts";
 
 /** The longest delay that a timer of Node takes, almost 25 days. A longer one would fire at once. */
 const MAX_TIMEOUT_MS = 2_147_483_647;

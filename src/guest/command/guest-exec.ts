@@ -1,12 +1,12 @@
-import { SmolVMError, ValidationError } from "../errors/smolvm-error.ts";
-import { channelError } from "./channel-failure.ts";
+import { SmolVMError, ValidationError } from "../../errors/smolvm-error.ts";
+import { channelError } from "../channel/channel-failure.ts";
 import { encodeExec, type ExecEnvironment } from "./exec-request.ts";
-import type { GuestInput } from "./guest-input.ts";
-import { GuestOutput } from "./guest-output.ts";
-import { GuestRequest, type OutputConsumer, type RequestHost, type RequestOutcome } from "./guest-request.ts";
+import type { GuestInput } from "../channel/guest-input.ts";
+import { GuestOutput } from "../channel/guest-output.ts";
+import { GuestRequest, type OutputConsumer, type RequestHost, type RequestOutcome } from "../channel/guest-request.ts";
 import { isLinuxSignal, linuxSignalName, linuxSignalNumber } from "./linux-signals.ts";
-import { DEFAULT_WINDOW_BYTES, type OutputStream, Status, Stream } from "./protocol/frame-types.ts";
-import { type RequestResult, resultError } from "./request-result.ts";
+import { DEFAULT_WINDOW_BYTES, type OutputStream, Status, Stream } from "../protocol/frame-types.ts";
+import { type RequestResult, resultError } from "../channel/request-result.ts";
 
 /** How a command is executed and its output taken. */
 export interface ExecOptions extends ExecEnvironment {

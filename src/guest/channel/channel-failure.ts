@@ -1,4 +1,4 @@
-import { SmolVMError } from "../errors/smolvm-error.ts";
+import { SmolVMError } from "../../errors/smolvm-error.ts";
 
 /**
  * Why a channel ended. Kept as data and made into an error only where a caller awaits it: an error made in a socket's

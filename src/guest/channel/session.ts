@@ -1,11 +1,11 @@
-import { SmolVMError } from "../errors/smolvm-error.ts";
+import { SmolVMError } from "../../errors/smolvm-error.ts";
 import type { ChannelFailure } from "./channel-failure.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import type { GuestRequest, RequestHost } from "./guest-request.ts";
 import { cleanGuestText } from "./guest-text.ts";
-import { FieldReader } from "./protocol/fields.ts";
-import { FrameDecoder, type FrameSink } from "./protocol/frame-decoder.ts";
-import { setFrameId } from "./protocol/frame-encoder.ts";
+import { FieldReader } from "../protocol/fields.ts";
+import { FrameDecoder, type FrameSink } from "../protocol/frame-decoder.ts";
+import { setFrameId } from "../protocol/frame-encoder.ts";
 import {
   FrameType,
   MAX_REQUEST_ID,
@@ -14,8 +14,8 @@ import {
   statusName,
   Stream,
   Tag,
-} from "./protocol/frame-types.ts";
-import { protocolViolation } from "./protocol/protocol-violation.ts";
+} from "../protocol/frame-types.ts";
+import { protocolViolation } from "../protocol/protocol-violation.ts";
 import { RequestQueue } from "./request-queue.ts";
 import { parseResult } from "./request-result.ts";
 import type { SocketLink } from "./socket-link.ts";

@@ -1,4 +1,4 @@
-import { protocolViolation } from "./protocol/protocol-violation.ts";
+import { protocolViolation } from "../protocol/protocol-violation.ts";
 
 /**
  * The host's books on one output stream: what the guest may still send, and what it is owed. Credit is granted in

@@ -1,7 +1,7 @@
 import { cleanGuestText } from "./guest-text.ts";
-import type { FieldReader } from "./protocol/fields.ts";
-import { MAX_CREDIT_BYTES, PROTOCOL_VERSION, Tag } from "./protocol/frame-types.ts";
-import { protocolViolation } from "./protocol/protocol-violation.ts";
+import type { FieldReader } from "../protocol/fields.ts";
+import { MAX_CREDIT_BYTES, PROTOCOL_VERSION, Tag } from "../protocol/frame-types.ts";
+import { protocolViolation } from "../protocol/protocol-violation.ts";
 
 const MAX_VERSION_CHARACTERS = 64;
 

@@ -1,4 +1,4 @@
-import { SmolVMError } from "../errors/smolvm-error.ts";
+import { SmolVMError } from "../../errors/smolvm-error.ts";
 import type { ByteCollector } from "./byte-collector.ts";
 
 /** A command wrote more than it may, and was killed. What it wrote until then is kept. */

@@ -1,11 +1,11 @@
-import { OperationTimeoutError, SmolVMError, ValidationError } from "../errors/smolvm-error.ts";
+import { OperationTimeoutError, SmolVMError, ValidationError } from "../../errors/smolvm-error.ts";
 import { channelError } from "./channel-failure.ts";
 import { checkTimeout } from "./check-timeout.ts";
-import { encodeConfigure, type GuestIdentity } from "./configure-request.ts";
-import { GuestExec, type ExecOptions } from "./guest-exec.ts";
+import { encodeConfigure, type GuestIdentity } from "../identity/configure-request.ts";
+import { GuestExec, type ExecOptions } from "../command/guest-exec.ts";
 import { GuestRequest } from "./guest-request.ts";
 import { openSession, type ConnectOptions } from "./open-session.ts";
-import { Method, Status, Tag } from "./protocol/frame-types.ts";
+import { Method, Status, Tag } from "../protocol/frame-types.ts";
 import { encodeRequest } from "./request-frame.ts";
 import { resultError } from "./request-result.ts";
 import type { Session } from "./session.ts";

@@ -1,7 +1,7 @@
-import { ValidationError } from "../errors/smolvm-error.ts";
-import { encodeFieldsFrame } from "./protocol/frame-encoder.ts";
-import { fieldsByteLength, type Field } from "./protocol/fields.ts";
-import { FrameType, MAX_PAYLOAD_BYTES } from "./protocol/frame-types.ts";
+import { ValidationError } from "../../errors/smolvm-error.ts";
+import { encodeFieldsFrame } from "../protocol/frame-encoder.ts";
+import { fieldsByteLength, type Field } from "../protocol/fields.ts";
+import { FrameType, MAX_PAYLOAD_BYTES } from "../protocol/frame-types.ts";
 
 /** Encodes a REQUEST (its id is set when it is sent), or says that it is too large and what to do instead. */
 export function encodeRequest(what: string, fields: readonly Field[], wayOut: string): Buffer {

@@ -1,8 +1,8 @@
-import { SmolVMError, ValidationError } from "../errors/smolvm-error.ts";
+import { SmolVMError, ValidationError } from "../../errors/smolvm-error.ts";
 import { cleanGuestText } from "./guest-text.ts";
-import { FieldReader } from "./protocol/fields.ts";
-import { Status, statusName, Tag } from "./protocol/frame-types.ts";
-import { protocolViolation } from "./protocol/protocol-violation.ts";
+import { FieldReader } from "../protocol/fields.ts";
+import { Status, statusName, Tag } from "../protocol/frame-types.ts";
+import { protocolViolation } from "../protocol/protocol-violation.ts";
 
 /** What a RESULT frame says. */
 export interface RequestResult {

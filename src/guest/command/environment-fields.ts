@@ -1,6 +1,6 @@
-import { ValidationError } from "../errors/smolvm-error.ts";
-import type { Field } from "./protocol/fields.ts";
-import { Tag } from "./protocol/frame-types.ts";
+import { ValidationError } from "../../errors/smolvm-error.ts";
+import type { Field } from "../protocol/fields.ts";
+import { Tag } from "../protocol/frame-types.ts";
 
 /** Throws where a string cannot be sent: in the guest it would end at the NUL byte. */
 export function refuseNul(what: string, value: string): void {

@@ -1,9 +1,9 @@
-import { SmolVMError } from "../errors/smolvm-error.ts";
+import { SmolVMError } from "../../errors/smolvm-error.ts";
 import type { FrameWriter, Resumable } from "./frame-writer.ts";
-import { encodeDataFrame, encodeEmptyFrame } from "./protocol/frame-encoder.ts";
-import { FrameType, MAX_CREDIT_BYTES, MAX_PAYLOAD_BYTES, Stream } from "./protocol/frame-types.ts";
-import { protocolViolation } from "./protocol/protocol-violation.ts";
-import { endOfDataPiece } from "./protocol/sync.ts";
+import { encodeDataFrame, encodeEmptyFrame } from "../protocol/frame-encoder.ts";
+import { FrameType, MAX_CREDIT_BYTES, MAX_PAYLOAD_BYTES, Stream } from "../protocol/frame-types.ts";
+import { protocolViolation } from "../protocol/protocol-violation.ts";
+import { endOfDataPiece } from "../protocol/sync.ts";
 
 /** Pieces smaller than this wait for more credit, so that a guest that gives it in crumbs does not get crumbs back. */
 const MIN_PIECE_BYTES = 16_384;

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 
-import { OperationTimeoutError, SmolVMError } from "../errors/smolvm-error.ts";
+import { OperationTimeoutError, SmolVMError } from "../../errors/smolvm-error.ts";
 import { channelError, type ChannelFailure } from "./channel-failure.ts";
 import { checkTimeout } from "./check-timeout.ts";
 import { cleanGuestText } from "./guest-text.ts";
-import { NONCE_BYTES, FrameType, Status, statusName, Tag } from "./protocol/frame-types.ts";
-import { encodeHello, GreetingHunter, type Greeting } from "./protocol/sync.ts";
+import { NONCE_BYTES, FrameType, Status, statusName, Tag } from "../protocol/frame-types.ts";
+import { encodeHello, GreetingHunter, type Greeting } from "../protocol/sync.ts";
 import { Session } from "./session.ts";
 import { SocketLink } from "./socket-link.ts";
 import { parseWelcome } from "./welcome.ts";

@@ -1,4 +1,4 @@
-import { SmolVMError } from "../errors/smolvm-error.ts";
+import { SmolVMError } from "../../errors/smolvm-error.ts";
 
 /** Small pieces that wait together are put into blocks of this size: a flood of one-byte frames costs no more memory. */
 const BLOCK_BYTES = 16_384;

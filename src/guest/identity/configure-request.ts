@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 
-import { ValidationError } from "../errors/smolvm-error.ts";
-import { environmentFields, refuseNul } from "./environment-fields.ts";
-import type { Field } from "./protocol/fields.ts";
-import { MAX_ENTROPY_BYTES, Method, Tag } from "./protocol/frame-types.ts";
-import { SYNC_WORD } from "./protocol/sync.ts";
-import { encodeRequest } from "./request-frame.ts";
+import { ValidationError } from "../../errors/smolvm-error.ts";
+import { environmentFields, refuseNul } from "../command/environment-fields.ts";
+import type { Field } from "../protocol/fields.ts";
+import { MAX_ENTROPY_BYTES, Method, Tag } from "../protocol/frame-types.ts";
+import { SYNC_WORD } from "../protocol/sync.ts";
+import { encodeRequest } from "../channel/request-frame.ts";
 
 /** Who a guest is. What is left out stays as it is in the guest. */
 export interface GuestIdentity {

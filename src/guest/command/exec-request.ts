@@ -1,9 +1,9 @@
-import { describe } from "../config/vm-id.ts";
-import { ValidationError } from "../errors/smolvm-error.ts";
+import { describe } from "../../config/vm-id.ts";
+import { ValidationError } from "../../errors/smolvm-error.ts";
 import { environmentFields, refuseNul } from "./environment-fields.ts";
-import type { Field } from "./protocol/fields.ts";
-import { DEFAULT_WINDOW_BYTES, ExecFlag, MAX_CREDIT_BYTES, Method, Tag } from "./protocol/frame-types.ts";
-import { encodeRequest } from "./request-frame.ts";
+import type { Field } from "../protocol/fields.ts";
+import { DEFAULT_WINDOW_BYTES, ExecFlag, MAX_CREDIT_BYTES, Method, Tag } from "../protocol/frame-types.ts";
+import { encodeRequest } from "../channel/request-frame.ts";
 
 /** What a command is started with. */
 export interface ExecEnvironment {

@@ -2,9 +2,9 @@ import type { ChannelFailure } from "./channel-failure.ts";
 import type { FrameWriter, Resumable } from "./frame-writer.ts";
 import { GuestInput } from "./guest-input.ts";
 import { OutputFlow } from "./output-flow.ts";
-import { encodeCreditFrame, encodeEmptyFrame, encodeFieldsFrame } from "./protocol/frame-encoder.ts";
-import { FrameType, type OutputStream, Stream, Tag } from "./protocol/frame-types.ts";
-import { protocolViolation } from "./protocol/protocol-violation.ts";
+import { encodeCreditFrame, encodeEmptyFrame, encodeFieldsFrame } from "../protocol/frame-encoder.ts";
+import { FrameType, type OutputStream, Stream, Tag } from "../protocol/frame-types.ts";
+import { protocolViolation } from "../protocol/protocol-violation.ts";
 import type { RequestResult } from "./request-result.ts";
 
 /** How long a guest may take to confirm CANCEL before its answer is not waited for any more. */

@@ -1,9 +1,9 @@
-import { assertKnownOptions } from "../config/known-options.ts";
-import { describe } from "../config/vm-id.ts";
-import { OperationTimeoutError, SmolVMError, ValidationError } from "../errors/smolvm-error.ts";
+import { assertKnownOptions } from "../../config/known-options.ts";
+import { describe } from "../../config/vm-id.ts";
+import { OperationTimeoutError, SmolVMError, ValidationError } from "../../errors/smolvm-error.ts";
 import { ByteCollector } from "./byte-collector.ts";
-import type { GuestChannel } from "./channel.ts";
-import { checkTimeout } from "./check-timeout.ts";
+import type { GuestChannel } from "../channel/channel.ts";
+import { checkTimeout } from "../channel/check-timeout.ts";
 import { type CommandResult, makeCommandResult } from "./command-result.ts";
 import type { GuestExec } from "./guest-exec.ts";
 import { OutputBudget } from "./output-budget.ts";
