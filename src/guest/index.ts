@@ -1,7 +1,8 @@
 export { GuestChannel, type RequestOptions } from "./channel/channel.ts";
 export type { CommandResult } from "./command/command-result.ts";
 export { freshEntropy, type GuestIdentity } from "./identity/configure-request.ts";
-export { GuestExec, type ExecOptions, type ExecResult } from "./command/guest-exec.ts";
+export { GuestExec, type ExecOptions } from "./command/guest-exec.ts";
+export type { ExecResult } from "./command/exec-result.ts";
 export type { GuestInput } from "./channel/guest-input.ts";
 export type { GuestOutput } from "./channel/guest-output.ts";
 export type { ConnectOptions } from "./channel/open-session.ts";

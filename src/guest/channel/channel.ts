@@ -1,21 +1,19 @@
-import { OperationTimeoutError, SmolVMError, ValidationError } from "../../errors/smolvm-error.ts";
-import { channelError } from "./channel-failure.ts";
-import { checkTimeout } from "./check-timeout.ts";
+import { ValidationError } from "../../errors/smolvm-error.ts";
+import { type ExecOptions, GuestExec } from "../command/guest-exec.ts";
 import { encodeConfigure, type GuestIdentity } from "../identity/configure-request.ts";
-import { GuestExec, type ExecOptions } from "../command/guest-exec.ts";
-import { GuestRequest } from "./guest-request.ts";
+import { Method, Tag } from "../protocol/frame-types.ts";
+import { type CallOptions, GuestCall } from "./guest-call.ts";
 import { openSession, type ConnectOptions } from "./open-session.ts";
-import { Method, Status, Tag } from "../protocol/frame-types.ts";
 import { encodeRequest } from "./request-frame.ts";
-import { resultError } from "./request-result.ts";
+import type { RequestResult } from "./request-result.ts";
 import type { Session } from "./session.ts";
 
 /** How to wait for a request's answer. */
 export interface RequestOptions {
   /** Cancels the request; it rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Forever where it is left out. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /**
@@ -62,13 +60,13 @@ export class GuestChannel implements AsyncDisposable {
   }
 
   /** Asks the agent for an answer. */
-  ping(options: RequestOptions = {}): Promise<void> {
-    return this.#call("ping", encodeRequest("a ping", [{ tag: Tag.METHOD, value: Method.PING }], ""), options);
+  async ping(options: RequestOptions = {}): Promise<void> {
+    await this.request("ping", encodeRequest("a ping", [{ tag: Tag.METHOD, value: Method.PING }], ""), options);
   }
 
   /** Tells the guest who it is. */
   async configure(identity: GuestIdentity, options: RequestOptions = {}): Promise<void> {
-    await this.#call("configure", encodeConfigure(identity), options);
+    await this.request("configure", encodeConfigure(identity), options);
   }
 
   /**
@@ -76,7 +74,7 @@ export class GuestChannel implements AsyncDisposable {
    * promises of the returned object.
    */
   exec(argv: readonly string[], options: ExecOptions = {}): GuestExec {
-    return new GuestExec(this.#session, argv, options);
+    return GuestExec.start(this.#session, argv, options);
   }
 
   /**
@@ -95,7 +93,35 @@ export class GuestChannel implements AsyncDisposable {
       { tag: Tag.METHOD, value: Method.POWEROFF },
       { tag: Tag.GRACE_MS, value: graceMs },
     ];
-    await this.#call("power off", encodeRequest("a power off", fields, ""), options);
+    await this.request("power off", encodeRequest("a power off", fields, ""), options);
+  }
+
+  /** Makes a request that is answered at once, and waits for the answer. Cancelled or late, it is given up at once. */
+  async request(
+    what: string,
+    frame: Buffer,
+    options: RequestOptions & Pick<CallOptions, "toError"> = {},
+  ): Promise<RequestResult> {
+    const { signal, ...others } = options;
+    signal?.throwIfAborted();
+    const call = new GuestCall(this.#session, frame, { what, requestClass: "control", ...others });
+    const abort = (): void => call.abandon(signal?.reason);
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      return await call.wait();
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Makes any other request: one with streams, or one that may last. */
+  call(frame: Buffer, options: CallOptions): GuestCall {
+    return new GuestCall(this.#session, frame, options);
+  }
+
+  /** Attaches to a command by another request than EXEC. */
+  attach(command: string, frame: Buffer, options: ExecOptions): GuestExec {
+    return new GuestExec(this.#session, command, frame, options);
   }
 
   /** Closes the channel; what is still open in it ends with `CHANNEL_BROKEN`, and the guest kills its processes. */
@@ -106,33 +132,5 @@ export class GuestChannel implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #call(what: string, frame: Buffer, options: RequestOptions): Promise<void> {
-    const { signal, timeoutMs } = options;
-    checkTimeout(timeoutMs);
-    signal?.throwIfAborted();
-    const request = new GuestRequest(this.#session, frame);
-    let isTimeout = false;
-    const abort = (): void => request.abandon();
-    const expire = (): void => {
-      isTimeout = !request.isSettled;
-      request.abandon();
-    };
-    const timer = timeoutMs === undefined ? undefined : setTimeout(expire, timeoutMs);
-    signal?.addEventListener("abort", abort, { once: true });
-    request.submit();
-    const outcome = await request.outcome;
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", abort);
-
-    if (outcome.kind === "lost") throw channelError(outcome.failure, what);
-    if (outcome.kind === "result") {
-      if (outcome.result.status === Status.OK) return;
-      throw resultError(what, outcome.result, {});
-    }
-    if (isTimeout) throw new OperationTimeoutError(`the guest did not answer "${what}" within ${timeoutMs} ms`);
-    if (signal?.aborted === true) throw signal.reason;
-    throw new SmolVMError("CHANNEL_BROKEN", `${what} was given up`);
   }
 }

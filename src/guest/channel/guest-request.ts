@@ -3,8 +3,10 @@ import type { FrameWriter, Resumable } from "./frame-writer.ts";
 import { GuestInput } from "./guest-input.ts";
 import { OutputFlow } from "./output-flow.ts";
 import { encodeCreditFrame, encodeEmptyFrame, encodeFieldsFrame } from "../protocol/frame-encoder.ts";
-import { FrameType, type OutputStream, Stream, Tag } from "../protocol/frame-types.ts";
+import { type Field, FieldReader } from "../protocol/fields.ts";
+import { FrameType, type OutputStream, Stream } from "../protocol/frame-types.ts";
 import { protocolViolation } from "../protocol/protocol-violation.ts";
+import type { RequestClass } from "./request-queue.ts";
 import type { RequestResult } from "./request-result.ts";
 
 /** How long a guest may take to confirm CANCEL before its answer is not waited for any more. */
@@ -21,14 +23,15 @@ export type RequestOutcome =
 /** Takes output as it comes; the bytes are valid during the call. Returns how many count as consumed at once. */
 export type OutputConsumer = (bytes: Uint8Array) => number;
 
-/** What an EXEC has beyond a plain request. */
+/** What a request with streams has beyond a plain one. */
 export interface RequestStreams {
   readonly windowBytes: number;
   readonly hasInput: boolean;
   readonly onOutput: OutputConsumer;
   readonly onErrors: OutputConsumer;
-  readonly onStarted: (pid: number) => void;
+  readonly onStarted: (fields: FieldReader) => void;
   readonly onEnd: (stream: OutputStream) => void;
+  readonly onSkipped: (stream: OutputStream, bytes: number) => void;
 }
 
 /** What a request needs from the session it runs in. */
@@ -44,7 +47,7 @@ export interface RequestHost {
 
 /** One request, from the moment it is made until its RESULT. */
 export class GuestRequest implements Resumable {
-  readonly isControl: boolean;
+  readonly requestClass: RequestClass;
   /** Encoded when the request is made; the id is filled in when it is sent. */
   readonly frame: Buffer;
   readonly outcome: Promise<RequestOutcome>;
@@ -55,16 +58,16 @@ export class GuestRequest implements Resumable {
   readonly #errorsFlow: OutputFlow;
   readonly #settle: (outcome: RequestOutcome) => void;
   #id = 0;
-  #pid: number | undefined;
+  #isStarted = false;
   #isSubmitted = false;
   #isCancelled = false;
   #isSettled = false;
   #cancelTimer: NodeJS.Timeout | undefined;
 
-  constructor(host: RequestHost, frame: Buffer, streams?: RequestStreams) {
+  constructor(host: RequestHost, frame: Buffer, requestClass: RequestClass, streams?: RequestStreams) {
     this.#host = host;
     this.#streams = streams;
-    this.isControl = streams === undefined;
+    this.requestClass = requestClass;
     this.frame = frame;
     this.input = streams?.hasInput === true ? new GuestInput(host.writer) : undefined;
     this.#outputFlow = new OutputFlow(streams?.windowBytes ?? 0);
@@ -97,10 +100,10 @@ export class GuestRequest implements Resumable {
     this.input?.open(id, inputWindowBytes);
   }
 
-  /** Sends a signal to the command's process group; does nothing before it is sent and after its end. */
-  signal(signalNumber: number): void {
+  /** Sends a message to what the request has started; does nothing before it is sent and after its end. */
+  control(fields: readonly Field[]): void {
     if (!this.isSent || this.#isSettled) return;
-    this.#host.writer.send(encodeFieldsFrame(FrameType.CONTROL, this.#id, [{ tag: Tag.SIGNAL, value: signalNumber }]));
+    this.#host.writer.send(encodeFieldsFrame(FrameType.CONTROL, this.#id, fields));
   }
 
   /** Gives up: the guest kills and drops what there is. The outcome follows within two seconds. */
@@ -134,10 +137,11 @@ export class GuestRequest implements Resumable {
     if (this.#isSubmitted) this.#host.settled();
   }
 
-  receiveStarted(pid: number): void {
-    if (this.#streams === undefined || this.#pid !== undefined) throw protocolViolation("a STARTED too many");
-    this.#pid = pid;
-    this.#streams.onStarted(pid);
+  /** The payload is valid during the call only. */
+  receiveStarted(payload: Uint8Array): void {
+    if (this.#streams === undefined || this.#isStarted) throw protocolViolation("a STARTED too many");
+    this.#isStarted = true;
+    this.#streams.onStarted(new FieldReader(Buffer.from(payload)));
   }
 
   receiveData(stream: OutputStream, bytes: Uint8Array): void {
@@ -151,6 +155,10 @@ export class GuestRequest implements Resumable {
   receiveEnd(stream: OutputStream): void {
     this.#flow(stream).end();
     if (!this.#isSettled) this.#streams?.onEnd(stream);
+  }
+
+  receiveSkipped(stream: OutputStream, bytes: number): void {
+    if (!this.#isSettled) this.#streams?.onSkipped(stream, bytes);
   }
 
   /** The consumer of an output has taken this many bytes. */

@@ -1,32 +1,43 @@
 /**
- * Who may be sent next, given that the guest takes only so many requests at once. The rest waits in the order it came.
- * One place is kept for control requests (ping, configure, power off), and they pass waiting commands: a VM full of
- * commands that never end can still be told to power off.
+ * What a request is to the queue. `control`: answered at once (ping, stat of a file). `stream`: may last (a file, a connection).
+ * `command`: may last for ever, and callers make hundreds at once.
  */
-export class RequestQueue<Request extends { readonly isControl: boolean }> {
-  readonly #maxOpen: number;
+export type RequestClass = "control" | "stream" | "command";
+
+/**
+ * Who may be sent next, given that the guest takes only so many requests at once. The rest waits in the order it came. An
+ * eighth of the places is closed to commands, and a thirty-second to all but control requests, which also pass those that wait: a VM
+ * full of commands that never end still gives out files and can be told to power off.
+ */
+export class RequestQueue<Request extends { readonly requestClass: RequestClass }> {
   // Sets keep the order of insertion, and forget a request that is aborted without a search.
-  readonly #control = new Set<Request>();
-  readonly #commands = new Set<Request>();
+  readonly #lanes: Readonly<Record<RequestClass, { readonly maxOpen: number; readonly waiting: Set<Request> }>>;
   #openCount = 0;
 
   constructor(maxOpen: number) {
-    this.#maxOpen = maxOpen;
+    const lane = (places: number): { readonly maxOpen: number; readonly waiting: Set<Request> } => ({
+      maxOpen: Math.max(1, places),
+      waiting: new Set(),
+    });
+    this.#lanes = {
+      control: lane(maxOpen),
+      stream: lane(maxOpen - Math.ceil(maxOpen / 32)),
+      command: lane(maxOpen - Math.ceil(maxOpen / 8)),
+    };
   }
 
   add(request: Request): void {
-    (request.isControl ? this.#control : this.#commands).add(request);
+    this.#lanes[request.requestClass].waiting.add(request);
   }
 
   /** Removes a request that still waits. */
   withdraw(request: Request): void {
-    (request.isControl ? this.#control : this.#commands).delete(request);
+    this.#lanes[request.requestClass].waiting.delete(request);
   }
 
   /** The next request that may be opened, which then counts as open. */
   takeNext(): Request | undefined {
-    const control = this.#takeFrom(this.#control, this.#maxOpen);
-    return control ?? this.#takeFrom(this.#commands, Math.max(1, this.#maxOpen - 1));
+    return this.#takeFrom("control") ?? this.#takeFrom("stream") ?? this.#takeFrom("command");
   }
 
   /** An open request has ended. */
@@ -36,13 +47,14 @@ export class RequestQueue<Request extends { readonly isControl: boolean }> {
 
   /** Empties the queue. */
   takeAll(): Request[] {
-    const all = [...this.#control, ...this.#commands];
-    this.#control.clear();
-    this.#commands.clear();
+    const lanes = Object.values(this.#lanes);
+    const all = lanes.flatMap(({ waiting }) => [...waiting]);
+    for (const { waiting } of lanes) waiting.clear();
     return all;
   }
 
-  #takeFrom(waiting: Set<Request>, maxOpen: number): Request | undefined {
+  #takeFrom(requestClass: RequestClass): Request | undefined {
+    const { maxOpen, waiting } = this.#lanes[requestClass];
     if (waiting.size === 0 || this.#openCount >= maxOpen) return undefined;
     const [next] = waiting;
     if (next === undefined) return undefined;

@@ -116,10 +116,15 @@ export class Session implements FrameSink, RequestHost {
         if (stream !== Stream.INPUT) throw protocolViolation("the guest gave credit for an output");
         request?.input?.addCredit(Buffer.from(payload.buffer, payload.byteOffset, 4).readUInt32BE(0));
         break;
-      case FrameType.STARTED: {
-        const pid = new FieldReader(payload).u32(Tag.PID);
-        if (pid === undefined) throw protocolViolation("a STARTED has no PID");
-        request?.receiveStarted(pid);
+      case FrameType.STARTED:
+        request?.receiveStarted(payload);
+        break;
+      case FrameType.SKIPPED: {
+        const fields = new FieldReader(payload);
+        const skipped = fields.u32(Tag.STREAM);
+        if (skipped !== Stream.OUTPUT && skipped !== Stream.ERRORS)
+          throw protocolViolation("a SKIPPED names no output");
+        request?.receiveSkipped(skipped, Number(fields.u64(Tag.SKIPPED) ?? 0n));
         break;
       }
       case FrameType.RESULT:

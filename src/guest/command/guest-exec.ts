@@ -1,93 +1,84 @@
-import { SmolVMError, ValidationError } from "../../errors/smolvm-error.ts";
-import { channelError } from "../channel/channel-failure.ts";
-import { encodeExec, type ExecEnvironment } from "./exec-request.ts";
+import { type SmolVMError, ValidationError } from "../../errors/smolvm-error.ts";
+import { GuestCall } from "../channel/guest-call.ts";
 import type { GuestInput } from "../channel/guest-input.ts";
-import { GuestOutput } from "../channel/guest-output.ts";
-import { GuestRequest, type OutputConsumer, type RequestHost, type RequestOutcome } from "../channel/guest-request.ts";
-import { isLinuxSignal, linuxSignalName, linuxSignalNumber } from "./linux-signals.ts";
-import { DEFAULT_WINDOW_BYTES, type OutputStream, Status, Stream } from "../protocol/frame-types.ts";
+import type { GuestOutput } from "../channel/guest-output.ts";
+import type { RequestHost } from "../channel/guest-request.ts";
 import { type RequestResult, resultError } from "../channel/request-result.ts";
+import type { FieldReader } from "../protocol/fields.ts";
+import { DEFAULT_WINDOW_BYTES, type OutputStream, Status, Tag } from "../protocol/frame-types.ts";
+import { protocolViolation } from "../protocol/protocol-violation.ts";
+import { encodeExec, type ExecEnvironment } from "./exec-request.ts";
+import { type ExecResult, parseExit } from "./exec-result.ts";
+import { linuxSignalNumber } from "./linux-signals.ts";
 
 /** How a command is executed and its output taken. */
 export interface ExecOptions extends ExecEnvironment {
   /** Kills the command; its `result` rejects with the signal's reason once the guest confirms, after 2 s at the latest. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Takes stdout as it comes, instead of the `stdout` stream. The bytes are valid during the call only: copy them. */
-  readonly onStdout?: (bytes: Uint8Array) => void;
+  readonly onStdout?: ((bytes: Uint8Array) => void) | undefined;
   /** Takes stderr as it comes, instead of the `stderr` stream. The bytes are valid during the call only: copy them. */
-  readonly onStderr?: (bytes: Uint8Array) => void;
+  readonly onStderr?: ((bytes: Uint8Array) => void) | undefined;
+  /** Of a detached command: bytes that it wrote faster than they were read here, and that the guest did not keep. */
+  readonly onSkipped?: ((stream: OutputStream, bytes: number) => void) | undefined;
 }
 
-/** How a command ended. */
-export interface ExecResult {
-  /** Null for a command that a signal ended. */
-  readonly exitCode: number | null;
-  /** The signal that ended it; null for an exit, and for real-time signals, which have no names. */
-  readonly signal: NodeJS.Signals | null;
-  /** Linux number of the signal that ended it, or null. */
-  readonly signalNumber: number | null;
-  /** From the start of the process to its exit, by the guest's clock. */
-  readonly durationMs: number;
+/** What the guest says of a command that it has started. */
+export interface StartedCommand {
+  readonly pid: number;
+  /** Number of a detached process. */
+  readonly processNumber: number | undefined;
 }
 
-/** A command in the guest, while it runs and after. Made by `GuestChannel.exec`. */
+/** A command in the guest, while it runs and after. */
 export class GuestExec {
+  readonly #call: GuestCall;
   readonly #command: string;
-  readonly #cwd: string | undefined;
-  readonly #request: GuestRequest;
-  readonly #stdout: GuestOutput;
-  readonly #stderr: GuestOutput;
-  #pid: number | undefined;
-  #onStarted: (() => void) | undefined;
-  #started: Promise<{ readonly pid: number }> | undefined;
+  #started: Promise<StartedCommand> | undefined;
   #result: Promise<ExecResult> | undefined;
-  #cancellation: { readonly reason: unknown } | undefined;
 
-  /** @internal */
-  constructor(host: RequestHost, argv: readonly string[], options: ExecOptions) {
-    const frame = encodeExec(argv, options);
-    this.#command = argv[0] ?? "";
-    this.#cwd = options.cwd;
-    this.#stdout = new GuestOutput((bytes) => this.#request.release(Stream.OUTPUT, bytes));
-    this.#stderr = new GuestOutput((bytes) => this.#request.release(Stream.ERRORS, bytes));
-    this.#request = new GuestRequest(host, frame, {
+  /** @param frame - an EXEC, or a PROCESS_ATTACH. */
+  constructor(host: RequestHost, command: string, frame: Buffer, options: ExecOptions) {
+    this.#command = command;
+    const what = `the command ${JSON.stringify(command)}`;
+    this.#call = new GuestCall(host, frame, {
+      what,
+      requestClass: "command",
+      signal: options.signal,
       windowBytes: options.windowBytes ?? DEFAULT_WINDOW_BYTES,
       hasInput: options.stdin === true,
-      onOutput: this.#consumer(this.#stdout, options.onStdout),
-      onErrors: this.#consumer(this.#stderr, options.onStderr),
-      onStarted: (pid) => {
-        this.#pid = pid;
-        this.#onStarted?.();
-      },
-      onEnd: (stream) => this.#output(stream).end(),
+      onOutput: options.onStdout,
+      onErrors: options.onStderr,
+      onSkipped: options.onSkipped,
+      onStarted: (fields) => void parseStarted(fields),
+      toError: (result) => execError(what, command, options.cwd, result),
     });
-    if (options.signal !== undefined) this.#obey(options.signal);
-    this.#request.submit();
-    void this.#request.outcome.then((outcome) => this.#endOutputs(outcome));
+  }
+
+  /** Checks a command and starts it; throws `ValidationError` before anything is sent. */
+  static start(host: RequestHost, argv: readonly string[], options: ExecOptions): GuestExec {
+    return new GuestExec(host, argv[0] ?? "", encodeExec(argv, options), options);
   }
 
   /** Resolves when the guest has started the process; rejects like `result` where it cannot. */
-  get started(): Promise<{ readonly pid: number }> {
+  get started(): Promise<StartedCommand> {
     this.#started ??= handled(this.#waitForStart());
     return this.#started;
   }
 
   /** What the command writes to stdout; ended and empty where `onStdout` takes it. */
   get stdout(): GuestOutput {
-    return this.#stdout;
+    return this.#call.output;
   }
 
   /** What the command writes to stderr; ended and empty where `onStderr` takes it. */
   get stderr(): GuestOutput {
-    return this.#stderr;
+    return this.#call.errors;
   }
 
-  /** The command's input; throws where it was started without `stdin: true`. */
+  /** The command's input; throws where it was started without one. */
   get stdin(): GuestInput {
-    if (this.#request.input !== undefined) return this.#request.input;
-    throw new ValidationError("INVALID_OPTION", "the command has no input stream", {
-      hint: "Start it with `stdin: true`.",
-    });
+    return this.#call.input;
   }
 
   /**
@@ -102,15 +93,12 @@ export class GuestExec {
 
   /** Waits for the end. Unlike `result`, each call makes its own promise, so that an error's stack names the caller. */
   async wait(): Promise<ExecResult> {
-    const outcome = await this.#request.outcome;
-    if (this.#cancellation !== undefined) throw this.#cancellation.reason;
-    if (outcome.kind === "result" && outcome.result.status === Status.OK) return this.#parse(outcome.result);
-    throw this.#error(outcome);
+    return parseExit(this.#command, (await this.#call.wait()).fields);
   }
 
   /** Whether the command has been sent to the guest; before, it waits for its turn. */
   get isSent(): boolean {
-    return this.#request.isSent;
+    return this.#call.isSent;
   }
 
   /** Sends a signal to the command's process group; does nothing once the command has ended. */
@@ -118,90 +106,50 @@ export class GuestExec {
     const number = linuxSignalNumber(signal);
     if (number === undefined)
       throw new ValidationError("INVALID_OPTION", `Linux has no signal ${JSON.stringify(signal)}`);
-    this.#request.signal(number);
+    this.#call.control([{ tag: Tag.SIGNAL, value: number }]);
   }
 
-  /** Kills the command and drops its output; `result` then rejects with the reason. */
-  cancel(reason: unknown = new DOMException("The command was cancelled", "AbortError")): void {
-    if (this.#request.isSettled) return;
-    this.#cancellation ??= { reason };
-    this.#request.cancel();
+  /** Changes the size of the command's terminal; does nothing for a command without one. */
+  resize(size: { readonly columns: number; readonly rows: number }): void {
+    this.#call.control([
+      { tag: Tag.COLUMNS, value: size.columns },
+      { tag: Tag.ROWS, value: size.rows },
+    ]);
+  }
+
+  /** Kills the command (lets go of a detached one) and drops its output; `result` then rejects with the reason. */
+  cancel(reason?: unknown): void {
+    this.#call.cancel(reason ?? new DOMException("The command was cancelled", "AbortError"));
   }
 
   /** Like `cancel`, but waits for no confirmation. */
   abandon(reason: unknown): void {
-    if (this.#request.isSettled) return;
-    this.#cancellation ??= { reason };
-    this.#request.abandon();
+    this.#call.abandon(reason);
   }
 
-  #output(stream: OutputStream): GuestOutput {
-    return stream === Stream.OUTPUT ? this.#stdout : this.#stderr;
+  async #waitForStart(): Promise<StartedCommand> {
+    return parseStarted(await this.#call.started);
   }
+}
 
-  #consumer(output: GuestOutput, callback: ((bytes: Uint8Array) => void) | undefined): OutputConsumer {
-    if (callback === undefined) return (bytes) => output.receive(bytes);
-    output.end();
-    return (bytes) => {
-      try {
-        callback(bytes);
-      } catch (error) {
-        // The caller's mistake ends the caller's command, not the channel that others use.
-        this.cancel(error);
-      }
-      return bytes.length;
-    };
-  }
+function parseStarted(fields: FieldReader): StartedCommand {
+  const pid = fields.u32(Tag.PID);
+  if (pid === undefined) throw protocolViolation("a STARTED has no PID");
+  return { pid, processNumber: fields.u32(Tag.PROCESS) };
+}
 
-  #obey(signal: AbortSignal): void {
-    const abort = (): void => this.cancel(signal.reason);
-    if (signal.aborted) abort();
-    else {
-      signal.addEventListener("abort", abort, { once: true });
-      void this.#request.outcome.then(() => signal.removeEventListener("abort", abort));
-    }
-  }
-
-  #endOutputs(outcome: RequestOutcome): void {
-    const isComplete = outcome.kind === "result" && this.#cancellation === undefined;
-    const failure = isComplete ? undefined : (): unknown => this.#cancellation?.reason ?? this.#error(outcome);
-    this.#stdout.end(failure);
-    this.#stderr.end(failure);
-  }
-
-  async #waitForStart(): Promise<{ readonly pid: number }> {
-    if (this.#pid === undefined) {
-      const started = new Promise<void>((resolve) => (this.#onStarted = resolve));
-      await Promise.race([started, this.#request.outcome]);
-    }
-    if (this.#pid !== undefined) return { pid: this.#pid };
-    await this.wait();
-    throw new SmolVMError("PROTOCOL_ERROR", "the guest ended a command that it had not started");
-  }
-
-  #parse(result: RequestResult): ExecResult {
-    const { exitCode, signalNumber, durationUs } = result;
-    const durationMs = Number(durationUs ?? 0n) / 1_000;
-    if (signalNumber !== undefined && isLinuxSignal(signalNumber)) {
-      return { exitCode: null, signal: linuxSignalName(signalNumber), signalNumber, durationMs };
-    }
-    if (exitCode === undefined || exitCode > 255) {
-      throw new SmolVMError("PROTOCOL_ERROR", `the guest does not say how the command ${this.#command} ended`);
-    }
-    return { exitCode, signal: null, signalNumber: null, durationMs };
-  }
-
-  #error(outcome: RequestOutcome): SmolVMError {
-    const what = `the command ${JSON.stringify(this.#command)}`;
-    if (outcome.kind === "lost") return channelError(outcome.failure, what);
-    if (outcome.kind === "result") {
-      return resultError(what, outcome.result, {
-        command: this.#command,
-        ...(this.#cwd === undefined ? {} : { cwd: this.#cwd }),
-      });
-    }
-    return new SmolVMError("CHANNEL_BROKEN", `${what} was given up, and the guest did not confirm it`);
-  }
+function execError(what: string, command: string, cwd: string | undefined, result: RequestResult): SmolVMError {
+  const details = { command, ...(cwd === undefined ? {} : { cwd }) };
+  if (result.status !== Status.BAD_CWD) return resultError(what, result, details);
+  const reason = result.message ? `: ${result.message}` : "";
+  return new ValidationError(
+    "INVALID_PATH",
+    `the working directory ${JSON.stringify(cwd)} cannot be entered in the guest${reason}`,
+    {
+      details: { status: "BAD_CWD", ...(result.errno === undefined ? {} : { errno: result.errno }), ...details },
+      hint: "Give an absolute path of a directory that exists inside the VM.",
+    },
+  );
 }
 
 /** Marks a rejection as looked at: the same failure reaches whoever awaits one of the command's other promises. */
