@@ -7,6 +7,9 @@ import { NetworkError, VMNotFoundError } from "../errors/smolvm-error.ts";
 import type { CommandResult } from "../guest/command/command-result.ts";
 import { runCommand, type RunCommandOptions } from "../guest/command/run-command.ts";
 import { SmolVMManager } from "../manager/smolvm-manager.ts";
+import type { Connect } from "./connect.ts";
+import { VMFiles } from "./files/files.ts";
+import { VMProcesses } from "./processes/processes.ts";
 import {
   type SmolVMCreateOptions,
   type SmolVMFromIdOptions,
@@ -35,6 +38,11 @@ const DEFAULT_READY_TIMEOUT_MS = 60_000;
 export class SmolVM implements AsyncDisposable {
   readonly #manager: SmolVMManager;
   readonly #owned: boolean;
+  /** The files of the guest. */
+  readonly files: VMFiles;
+  /** The guest's detached processes. */
+  readonly processes: VMProcesses;
+  readonly #connect: Connect;
   #info: VMInfo;
   #deleted = false;
 
@@ -42,6 +50,13 @@ export class SmolVM implements AsyncDisposable {
     this.#manager = manager;
     this.#info = info;
     this.#owned = owned;
+    this.#connect = ({ timeoutMs, signal } = {}) =>
+      manager.channel(info.vmId, {
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+    this.files = new VMFiles(this.#connect);
+    this.processes = new VMProcesses(this.#connect);
   }
 
   /**
@@ -193,7 +208,7 @@ export class SmolVM implements AsyncDisposable {
     assertKnownOptions("waitForReady()", options, ["timeoutMs", "signal"]);
     assertTimeout("timeoutMs", options.timeoutMs);
     const timed = { timeoutMs: DEFAULT_READY_TIMEOUT_MS, ...options };
-    const channel = await this.#manager.channel(this.vmId, timed);
+    const channel = await this.#connect(timed);
     await channel.ping(timed);
     return this;
   }
@@ -216,10 +231,7 @@ export class SmolVM implements AsyncDisposable {
    * ```
    */
   async run(command: string | readonly string[], options: RunCommandOptions = {}): Promise<CommandResult> {
-    const channel = await this.#manager.channel(
-      this.vmId,
-      options.signal === undefined ? {} : { signal: options.signal },
-    );
+    const channel = await this.#connect({ signal: options.signal });
     return await runCommand(channel, command, options);
   }
 
