@@ -1,7 +1,7 @@
 import { SmolVMError } from "../../errors/smolvm-error.ts";
 import { cleanGuestText } from "./guest-text.ts";
 import { FieldReader } from "../protocol/fields.ts";
-import { statusName, Tag } from "../protocol/frame-types.ts";
+import { Status, statusName, Tag } from "../protocol/frame-types.ts";
 import { protocolViolation } from "../protocol/protocol-violation.ts";
 
 /** What a RESULT frame says. */
@@ -36,6 +36,12 @@ export function resultError(
 ): SmolVMError {
   const status = statusName(result.status);
   const reason = result.message === undefined || result.message === "" ? "" : `: ${result.message}`;
-  const options = { details: { status, ...(result.errno === undefined ? {} : { errno: result.errno }), ...details } };
+  const options = {
+    details: { status, ...(result.errno === undefined ? {} : { errno: result.errno }), ...details },
+    // The guest's own sentence says what is wrong, but not that the cure is on this side.
+    ...(result.status === Status.UNKNOWN_METHOD
+      ? { hint: "The image is older than this package: build it again." }
+      : {}),
+  };
   return new SmolVMError("GUEST_ERROR", `the guest answered ${what} with ${status}${reason}`, options);
 }
