@@ -4,22 +4,25 @@
 
 enum {
   MAX_PORTS = 9,
-  /* Per session. A session keeps its open requests in one 64-bit set. */
-  MAX_REQUESTS = 64,
+  /* Per session. A watch has one byte for it (see loop.h). */
+  MAX_REQUESTS = 256,
   /* Input bytes that one request may have unread: the WINDOW of WELCOME. A power of two (see ring.h). */
   INPUT_WINDOW = 65536,
   /* Output of one session that the port has not taken yet. A power of two. */
   OUTPUT_RING = 131072,
   /* Part of the output ring that DATA may not use: a flood leaves room for STARTED, CREDIT, END and RESULT. */
   CONTROL_RESERVE = 16384,
-  /* Largest answer to one input frame; no frame is handled while less than this is free. */
-  MAX_CONTROL = 2048,
+  /* Most bytes that one input frame, or one turn of a request, sends besides DATA; neither happens with less free. */
+  MAX_CONTROL = 8192,
+  /* Payload of a STARTED, RESULT or GOAWAY: the target of a symbolic link has up to 4,095 bytes. */
+  MAX_ANSWER = 6144,
   /* Most bytes one stream reads in its turn, so that a flood delays others by one chunk. */
   CHUNK = 32768,
   MAX_MESSAGE = 512,
   /* Pipes that background processes hold after their request ended. */
   MAX_SINKS = 64,
-  MAX_FDS = 4096,
+  /* Nine sessions whose requests all have three pipes, and more. */
+  MAX_FDS = 16384,
 };
 
 #endif

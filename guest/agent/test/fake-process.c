@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fork.h"
+#include "spawn.h"
+
 enum { MOST_KILLED = 256 };
 
 static pid_t next_pid = 1000;
@@ -34,6 +37,28 @@ bool spawn(const struct command *command, struct process *process, struct outcom
     process->input = pipe_ends[1];
     if (next_pid % 2 == 0) close(pipe_ends[0]);
     else if (dup2(pipe_ends[0], 1000) >= 0) close(pipe_ends[0]);
+  }
+  return true;
+}
+
+/* Its report is there at once: every third one's is not, as if it had died. Its work, which may do anything, is not done. */
+bool fork_worker(const struct task *task, struct worker_process *process, struct outcome *outcome) {
+  struct outcome told = {.status = STATUS_OK};
+  int pipe_ends[2];
+  if (next_pid % 7 == 0) return fail(outcome, STATUS_SYSTEM, EAGAIN, "cannot start a worker");
+  *process = (struct worker_process){.pid = next_pid++, .input = -1, .output = -1, .report = -1};
+  if (pipe2(pipe_ends, O_NONBLOCK | O_CLOEXEC) < 0) return fail(outcome, STATUS_SYSTEM, errno, "no pipe");
+  if (next_pid % 3 != 0 && write(pipe_ends[1], &told, sizeof told) < 0) told.error = errno;
+  close(pipe_ends[1]);
+  process->report = pipe_ends[0];
+  if (task->has_output && pipe2(pipe_ends, O_NONBLOCK | O_CLOEXEC) == 0) {
+    if (write(pipe_ends[1], &told, sizeof told) < 0) told.error = errno;
+    close(pipe_ends[1]);
+    process->output = pipe_ends[0];
+  }
+  if (task->has_input && pipe2(pipe_ends, O_NONBLOCK | O_CLOEXEC) == 0) {
+    process->input = pipe_ends[1];
+    close(pipe_ends[0]);
   }
   return true;
 }

@@ -199,10 +199,10 @@ static void test_floods(void) {
 }
 
 static void test_many(void) {
-  fact("64 requests run at once, the 65th is BUSY, and all end");
+  fact("256 requests run at once, the 257th is BUSY, and all end");
   uint32_t first = last_id + 1;
   for (int i = 0; i < MAX_REQUESTS; i++) client_shell(&client, ++last_id, "read line; echo done", 1, 0);
-  shell("echo 65");
+  shell("echo 257");
   EXPECT(run.status == STATUS_BUSY && run.message[0] != '\0');
   for (uint32_t id = first; id < first + MAX_REQUESTS; id++) client_send(&client, TYPE_END, id, 0, NULL, 0);
   int ended = 0;

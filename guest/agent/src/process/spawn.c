@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "pipes.h"
 
 enum { CHILD_STACK = 65536 };
 
@@ -22,31 +23,17 @@ void spawn_open(void) {
   while (null_fd >= 0 && null_fd <= STDERR_FILENO) null_fd = fcntl(null_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }
 
-struct pipes {
-  int agent[3];
-  int child[3];
-};
-
-static void close_all(const int fds[3], int keep) {
-  for (int i = 0; i < 3; i++) {
-    if (fds[i] >= 0 && fds[i] != keep) close(fds[i]);
-  }
+static void close_pipes(struct pipe pipes[3]) {
+  /* What every child without an input shares. */
+  if (pipes[STREAM_INPUT].child == null_fd) pipes[STREAM_INPUT].child = -1;
+  for (int i = 0; i < 3; i++) pipe_close(&pipes[i]);
 }
 
-static bool open_pipe(struct pipes *pipes, int stream) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) < 0) return false;
-  int mine = stream == STREAM_INPUT ? 1 : 0;
-  pipes->agent[stream] = ends[mine];
-  pipes->child[stream] = ends[1 - mine];
-  /* Only the agent's end: programs do not expect EAGAIN from their own streams. */
-  return fcntl(ends[mine], F_SETFL, O_NONBLOCK) == 0;
-}
-
-static bool open_pipes(struct pipes *pipes, bool has_input) {
-  *pipes = (struct pipes){{-1, -1, -1}, {null_fd, -1, -1}};
-  return (!has_input || open_pipe(pipes, STREAM_INPUT)) && open_pipe(pipes, STREAM_OUTPUT) &&
-         open_pipe(pipes, STREAM_ERRORS);
+static bool open_pipes(struct pipe pipes[3], bool has_input) {
+  pipes[STREAM_INPUT] = (struct pipe){-1, null_fd};
+  pipes[STREAM_OUTPUT] = pipes[STREAM_ERRORS] = (struct pipe){-1, -1};
+  return (!has_input || pipe_to_child(&pipes[STREAM_INPUT])) && pipe_from_child(&pipes[STREAM_OUTPUT]) &&
+         pipe_from_child(&pipes[STREAM_ERRORS]);
 }
 
 static bool explain(const struct child *child, struct outcome *outcome) {
@@ -74,33 +61,32 @@ static bool explain(const struct child *child, struct outcome *outcome) {
 }
 
 bool spawn(const struct command *command, struct process *process, struct outcome *outcome) {
-  struct pipes pipes;
-  if (!open_pipes(&pipes, command->has_input)) {
+  struct pipe pipes[3];
+  if (!open_pipes(pipes, command->has_input)) {
     int error = errno;
-    close_all(pipes.agent, -1);
-    close_all(pipes.child, null_fd);
+    close_pipes(pipes);
     return fail(outcome, STATUS_SYSTEM, error, "cannot open a pipe: %s", strerror(error));
   }
   struct child child = {.command = command};
-  memcpy(child.streams, pipes.child, sizeof child.streams);
+  for (int i = 0; i < 3; i++) child.streams[i] = pipes[i].child;
   /* CLONE_VFORK without a copy of the memory is several times faster than fork(), and shares `child`. */
   pid_t pid = clone(child_main, child_stack + sizeof child_stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &child);
   int clone_error = errno;
-  close_all(pipes.child, null_fd);
   bool started = pid > 0 && child.directory_error == 0 && child.execute_error == 0;
-  if (!started) {
-    close_all(pipes.agent, -1);
-    if (pid < 0) return fail(outcome, STATUS_SYSTEM, clone_error, "cannot start a process: %s", strerror(clone_error));
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
-    return explain(&child, outcome);
+  if (started) {
+    *process = (struct process){
+        .pid = pid,
+        .input = pipes[STREAM_INPUT].agent,
+        .output = pipes[STREAM_OUTPUT].agent,
+        .errors = pipes[STREAM_ERRORS].agent,
+    };
+    for (int i = 0; i < 3; i++) pipes[i].agent = -1;
   }
-  *process = (struct process){
-      .pid = pid,
-      .input = pipes.agent[STREAM_INPUT],
-      .output = pipes.agent[STREAM_OUTPUT],
-      .errors = pipes.agent[STREAM_ERRORS],
-  };
-  return true;
+  close_pipes(pipes);
+  if (started) return true;
+  if (pid < 0) return fail(outcome, STATUS_SYSTEM, clone_error, "cannot start a process: %s", strerror(clone_error));
+  while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
+  return explain(&child, outcome);
 }
 
 void kill_group(pid_t leader, int signal) { kill(-leader, signal); }

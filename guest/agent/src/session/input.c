@@ -1,9 +1,11 @@
+#include "input.h"
+
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "bytes.h"
-#include "request.h"
+#include "session.h"
 
 /* Fewer, larger CREDIT frames: the host is out of credit only if more than this is owed or still buffered. */
 enum { GRANT = INPUT_WINDOW / 4 };
@@ -30,59 +32,67 @@ static bool has_buffer(struct input *input) {
   return true;
 }
 
-bool input_take(struct request *request, const struct frame *frame) {
-  struct input *input = &request->input;
+/* What came of a write(). True: there may be room for more. */
+static bool note_written(struct input *input, ssize_t written) {
+  if (written > 0) {
+    input->owed += (uint32_t)written;
+    input->written += (uint64_t)written;
+  } else if (written < 0 && errno == EAGAIN) {
+    input->writable = false;
+  } else if (written < 0 && errno != EINTR) {
+    input->error = errno;
+    input_close(input);
+  }
+  return input->fd >= 0 && input->writable;
+}
+
+bool input_take(struct input *input, const struct frame *frame) {
   if (input->ended || frame->length > input->credit) return false;
   input->credit -= frame->length;
   const uint8_t *bytes = frame->payload;
   size_t size = frame->length;
-  /* Straight into the pipe where it has room, so that most input is never buffered. */
-  if (input->fd >= 0 && input->ring.used == 0 && input->writable && size != 0) {
+  /* Straight to the descriptor where it has room, so that most input is never buffered. */
+  bool direct = input->fd >= 0 && input->ring.used == 0 && input->writable;
+  while (direct && size != 0) {
     ssize_t written = write(input->fd, bytes, size);
     if (written > 0) {
       bytes += written;
       size -= (size_t)written;
-      input->owed += (uint32_t)written;
     }
-    if (size != 0) input->writable = false;
-    if (written < 0 && errno != EAGAIN && errno != EINTR) input_close(input);
+    direct = note_written(input, written);
   }
   if (size == 0) return true;
-  if (input->fd >= 0 && !has_buffer(input)) input_close(input);
+  if (input->fd >= 0 && !has_buffer(input)) {
+    input->error = ENOMEM;
+    input_close(input);
+  }
   if (input->fd >= 0) ring_push(&input->ring, bytes, size);
   else input->owed += (uint32_t)size;
   return true;
 }
 
-static void write_buffer(struct input *input) {
-  while (input->ring.used != 0 && input->writable) {
-    ssize_t written = ring_write(&input->ring, input->fd);
-    if (written > 0) {
-      input->owed += (uint32_t)written;
-    } else if (written < 0 && errno != EINTR) {
-      input->writable = false;
-      if (errno != EAGAIN) input_close(input);
-    }
-  }
+static void give_credit(struct session *session, struct request *request) {
+  struct input *input = &request->input;
+  uint8_t more[4];
+  put_u32(more, input->owed);
+  session_send(session, request->id, TYPE_CREDIT, STREAM_INPUT, more, sizeof more);
+  input->credit += input->owed;
+  input->owed = 0;
 }
 
-void input_pump(struct request *request, struct ring *ring, struct watch watch) {
+void input_pump(struct session *session, struct request *request) {
   struct input *input = &request->input;
-  if (input->fd >= 0) write_buffer(input);
+  while (input->fd >= 0 && input->ring.used != 0 && input->writable) {
+    note_written(input, ring_write(&input->ring, input->fd));
+  }
   if (input->fd >= 0 && input->ring.used == 0) {
     drop_buffer(input);
-    if (input->ended) input_close(input);
+    bool (*end)(struct session *, struct request *) = request->kind->end_input;
+    if (input->ended && (end == NULL || end(session, request))) input_close(input);
   }
   if (input->fd >= 0 && !input->writable && !input->watched) {
     /* Only now: most input fits into the pipe and needs no watching. */
-    input->watched = loop_add(input->fd, READY_WRITE, watch) == 0;
+    input->watched = loop_add(input->fd, READY_WRITE, request_watch(session, request, WATCH_INPUT, 0)) == 0;
   }
-  if (input->owed >= GRANT && !input->ended && ring_room(ring) >= HEADER_SIZE + 4) {
-    uint8_t bytes[HEADER_SIZE + 4];
-    frame_header(bytes, 4, request->id, TYPE_CREDIT, STREAM_INPUT);
-    put_u32(bytes + HEADER_SIZE, input->owed);
-    ring_push(ring, bytes, sizeof bytes);
-    input->credit += input->owed;
-    input->owed = 0;
-  }
+  if (input->owed >= GRANT && !input->ended) give_credit(session, request);
 }

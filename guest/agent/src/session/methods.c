@@ -1,8 +1,9 @@
 /* A REQUEST by its METHOD. */
+#include "answer.h"
 #include "configure.h"
-#include "fields.h"
+#include "files.h"
 #include "poweroff.h"
-#include "session.h"
+#include "sockets.h"
 
 static bool find_number(const struct frame *frame, uint16_t tag, uint32_t *value) {
   struct field_reader reader = fields_read(frame->payload, frame->length);
@@ -13,16 +14,10 @@ static bool find_number(const struct frame *frame, uint16_t tag, uint32_t *value
   return false;
 }
 
-static void answer(struct session *session, uint32_t id, enum status status, const char *message) {
-  struct outcome outcome = {.status = STATUS_OK};
-  if (status != STATUS_OK) fail(&outcome, status, 0, "%s", message);
-  session_result(session, id, &outcome);
-}
-
 static void power_off(struct session *session, const struct frame *frame) {
   uint32_t grace_ms = DEFAULT_GRACE_MS;
   find_number(frame, TAG_GRACE_MS, &grace_ms);
-  answer(session, frame->id, STATUS_OK, NULL);
+  answer_status(session, frame->id, STATUS_OK, NULL);
   session_flush(session);
   poweroff_begin(grace_ms);
 }
@@ -31,7 +26,7 @@ static void configure(struct session *session, const struct frame *frame) {
   struct outcome outcome = {.status = STATUS_OK};
   struct configuration configuration;
   if (configuration_parse(&configuration, frame, &outcome)) configuration_apply(&configuration, &outcome);
-  session_result(session, frame->id, &outcome);
+  answer_outcome(session, frame->id, &outcome);
 }
 
 void session_request(struct session *session, const struct frame *frame) {
@@ -41,27 +36,33 @@ void session_request(struct session *session, const struct frame *frame) {
     return;
   }
   if (!find_number(frame, TAG_METHOD, &method)) {
-    answer(session, frame->id, STATUS_BAD_REQUEST, "METHOD is missing or not one u32");
+    answer_status(session, frame->id, STATUS_BAD_REQUEST, "METHOD is missing or not one u32");
     return;
   }
-  if (session->open == UINT64_MAX) {
-    answer(session, frame->id, STATUS_BUSY, "as many requests as MAX_REQUESTS are open");
+  if (set_first_absent(&session->open) == MAX_REQUESTS) {
+    answer_status(session, frame->id, STATUS_BUSY, "as many requests as MAX_REQUESTS are open");
     return;
   }
   switch (method) {
     case METHOD_PING:
-      answer(session, frame->id, STATUS_OK, NULL);
+      answer_status(session, frame->id, STATUS_OK, NULL);
       break;
     case METHOD_CONFIGURE:
       configure(session, frame);
       break;
     case METHOD_EXEC:
-      session_execute(session, frame);
+      exec_request(session, frame);
       break;
     case METHOD_POWEROFF:
       power_off(session, frame);
       break;
+    case METHOD_FILE_READ ... METHOD_TREE_WRITE:
+      files_request(session, frame, method);
+      break;
+    case METHOD_CONNECT ... METHOD_WAIT_PORT:
+      sockets_request(session, frame, method);
+      break;
     default:
-      answer(session, frame->id, STATUS_UNKNOWN_METHOD, "this agent does not know the METHOD");
+      answer_status(session, frame->id, STATUS_UNKNOWN_METHOD, "this agent does not know the METHOD");
   }
 }

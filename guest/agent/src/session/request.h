@@ -1,4 +1,4 @@
-/* One open EXEC request: its process, its streams and what it still owes the host. */
+/* One open request: its streams, the process that works for it, and what kind of request it is. */
 #ifndef SMOLVM_REQUEST_H
 #define SMOLVM_REQUEST_H
 
@@ -6,50 +6,83 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "frame.h"
-#include "bounds.h"
-#include "loop.h"
-#include "ring.h"
-#include "spawn.h"
+#include "exec.h"
+#include "input.h"
+#include "output.h"
+#include "worker.h"
 
-struct output {
-  int fd;        /* -1: at its end */
-  bool readable; /* has not said EAGAIN since it was last reported */
-  uint32_t credit;
-  uint32_t left; /* after the exit: bytes that the pipe held then and that are still to be sent */
+struct request;
+struct session;
+
+/* CONTROL, as far as it is in range; 0: absent. */
+struct control {
+  int signal;
+  uint16_t columns;
+  uint16_t rows;
 };
 
-struct input {
-  int fd;
-  bool writable;
-  bool watched;
-  bool ended;      /* the host sent END */
-  uint32_t credit; /* what the host may still send */
-  uint32_t owed;   /* taken over since the last CREDIT */
-  struct ring ring;
+enum turn {
+  TURN_IDLE,  /* until something happens to it: a frame, a descriptor, the end of its process, request_wake() */
+  TURN_MORE,  /* more can be done at once; others have their turn first */
+  TURN_ENDED, /* its RESULT was sent */
+};
+
+/* What tells the kinds of requests apart. All but `turn` may be NULL. */
+struct request_kind {
+  /*
+   * Does what can be done now. It is called with MAX_CONTROL bytes of room for what it sends besides DATA, and never after
+   * a CANCEL: the process, if there is one, is killed then, and the answer is CANCELLED.
+   */
+  enum turn (*turn)(struct session *session, struct request *request);
+  void (*control)(struct session *session, struct request *request, const struct control *control);
+  /* The process has been reaped; request->pid is 0 by now. */
+  void (*reaped)(struct session *session, struct request *request, int wait_status);
+  /*
+   * The host sent END, and all before it was taken. Without it, or after it returned true, the input is closed. False: it
+   * is called again once the descriptor is writable.
+   */
+  bool (*end_input)(struct session *session, struct request *request);
+  /*
+   * The last call. Frees what the kind holds besides the descriptors of the streams, which are closed after it. `answered`:
+   * a RESULT was sent; else the session ended. request->cancelled tells whether the RESULT was CANCELLED.
+   */
+  void (*release)(struct session *session, struct request *request, bool answered);
 };
 
 struct request {
   uint32_t id;
-  pid_t pid; /* 0: reaped */
-  int wait_status;
+  const struct request_kind *kind;
+  pid_t pid; /* leads its own process group, which dies with the request; 0: none, or reaped */
   bool cancelled;
-  uint64_t started_us;
-  uint64_t duration_us;
-  struct output outputs[2];
+  uint64_t wake_us; /* monotonic time at which it wants a turn although nothing happened; 0: none */
+  struct output outputs[2]; /* streams 1 and 2 */
   struct input input;
+  union {
+    struct exec exec;
+    struct worker worker;
+  };
 };
 
-/* Moves what it can from the buffer to the process. `ring` is the session's output, for CREDIT. */
-void input_pump(struct request *request, struct ring *ring, struct watch watch);
-/* DATA from the host. False: it is more than the credit allows, or the stream is at its end. */
-bool input_take(struct request *request, const struct frame *frame);
-void input_close(struct input *input);
+/* Takes a place of the session: there is one, unless session_request() answered BUSY. It has no streams yet. */
+struct request *request_open(struct session *session, uint32_t id, const struct request_kind *kind);
 
-/* Sends one chunk, if there is one, and room and credit for it. True: there may be more to send right now. */
-bool output_pump(struct output *output, uint32_t id, uint8_t stream, struct ring *ring);
-/* To be called once the process has exited: fixes what is still to be sent. */
-void output_exit(struct output *output);
-static inline bool output_is_done(const struct output *output) { return output->fd < 0 || output->left == 0; }
+/*
+ * The streams own their descriptors from now on: nonblocking ones, or regular files. A descriptor serves one stream: what
+ * goes both ways is duplicated. -1: there is nothing to read.
+ */
+void request_output(struct session *session, struct request *request, enum stream_number stream, int fd,
+                    uint32_t window);
+void request_input(struct request *request, int fd);
+
+/* One turn of all its streams that have descriptors. True: more can be done at once. */
+bool request_pump(struct session *session, struct request *request);
+static inline bool request_outputs_are_done(const struct request *request) {
+  return output_is_done(&request->outputs[0]) && output_is_done(&request->outputs[1]);
+}
+
+/* Something happened: it has a turn soon. */
+void request_wake(struct session *session, const struct request *request);
+/* It has a turn at that time, or when something happens before. */
+void request_wake_at(struct session *session, struct request *request, uint64_t monotonic_us);
 
 #endif

@@ -1,110 +1,111 @@
 /* The open requests of a session: how they begin, proceed and end. */
 #include <signal.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "answer.h"
 #include "clock.h"
-#include "fields.h"
-#include "session.h"
-#include "sink.h"
+#include "spawn.h"
 
-static struct watch watch_of(const struct session *session, const struct request *request, enum watch_kind kind,
-                             unsigned stream) {
+static unsigned place_of(const struct session *session, const struct request *request) {
+  return (unsigned)(request - session->requests);
+}
+
+struct watch request_watch(const struct session *session, const struct request *request, enum watch_kind kind,
+                           unsigned stream) {
   return (struct watch){
       .kind = (uint8_t)kind,
       .session = session->number,
-      .request = (uint8_t)(request - session->requests),
+      .request = (uint8_t)place_of(session, request),
       .stream = (uint8_t)stream,
   };
 }
 
 struct request *session_find(struct session *session, uint32_t id) {
-  for (uint64_t set = session->open; set != 0; set &= set - 1) {
-    struct request *request = &session->requests[__builtin_ctzll(set)];
-    if (request->id == id) return request;
+  for (unsigned i = set_next(&session->open, 0); i < MAX_REQUESTS; i = set_next(&session->open, i + 1)) {
+    if (session->requests[i].id == id) return &session->requests[i];
   }
   return NULL;
 }
 
-static void free_request(struct session *session, struct request *request) {
+struct request *request_open(struct session *session, uint32_t id, const struct request_kind *kind) {
+  unsigned place = set_first_absent(&session->open);
+  struct request *request = &session->requests[place];
+  *request = (struct request){
+      .id = id,
+      .kind = kind,
+      .outputs = {{.fd = -1}, {.fd = -1}},
+      .input = {.fd = -1, .credit = INPUT_WINDOW},
+  };
+  set_add(&session->open, place);
+  set_add(&session->due, place);
+  return request;
+}
+
+void request_output(struct session *session, struct request *request, enum stream_number stream, int fd,
+                    uint32_t window) {
+  struct output *output = &request->outputs[stream - 1];
+  *output = (struct output){.fd = fd, .credit = window, .left = OUTPUT_UNLIMITED};
+  if (fd < 0) return;
+  /* A regular file can always be read, and epoll refuses it. */
+  output->readable = loop_add(fd, READY_READ, request_watch(session, request, WATCH_OUTPUT, stream - 1)) < 0;
+}
+
+void request_input(struct request *request, int fd) {
+  request->input.fd = fd;
+  request->input.writable = true;
+}
+
+bool request_pump(struct session *session, struct request *request) {
+  bool more = false;
+  input_pump(session, request);
+  for (unsigned i = 0; i < 2; i++) {
+    if (output_pump(session, &request->outputs[i], request->id, (uint8_t)(STREAM_OUTPUT + i))) more = true;
+  }
+  return more;
+}
+
+void request_wake(struct session *session, const struct request *request) {
+  set_add(&session->due, place_of(session, request));
+}
+
+void request_wake_at(struct session *session, struct request *request, uint64_t monotonic) {
+  request->wake_us = monotonic;
+  if (session->wake_us == 0 || monotonic < session->wake_us) session->wake_us = monotonic;
+}
+
+static void free_request(struct session *session, struct request *request, bool answered) {
+  if (request->kind->release != NULL) request->kind->release(session, request, answered);
   input_close(&request->input);
-  session->open &= ~((uint64_t)1 << (request - session->requests));
+  for (int i = 0; i < 2; i++) {
+    if (request->outputs[i].fd >= 0) close(request->outputs[i].fd);
+  }
+  set_remove(&session->open, place_of(session, request));
+  set_remove(&session->due, place_of(session, request));
 }
 
 void session_end(struct session *session) {
-  for (uint64_t set = session->open; set != 0; set &= set - 1) {
-    struct request *request = &session->requests[__builtin_ctzll(set)];
+  for (unsigned i = set_next(&session->open, 0); i < MAX_REQUESTS; i = set_next(&session->open, i + 1)) {
+    struct request *request = &session->requests[i];
     if (request->pid != 0) kill_group(request->pid, SIGKILL);
-    for (int i = 0; i < 2; i++) {
-      if (request->outputs[i].fd >= 0) close(request->outputs[i].fd);
-    }
-    free_request(session, request);
+    free_request(session, request, false);
   }
+  session->wake_us = 0;
   session->greeted = false;
 }
 
-static void start_answer(struct field_writer *fields, const struct outcome *outcome) {
-  fields_put_u32(fields, TAG_STATUS, outcome->status);
-  if (outcome->error != 0) fields_put_u32(fields, TAG_ERRNO, (uint32_t)outcome->error);
-  if (outcome->message[0] != '\0') fields_put(fields, TAG_MESSAGE, outcome->message, strlen(outcome->message));
-}
-
-void session_result(struct session *session, uint32_t id, const struct outcome *outcome) {
-  uint8_t payload[MAX_CONTROL];
-  struct field_writer fields = {.bytes = payload, .size = sizeof payload};
-  start_answer(&fields, outcome);
-  session_send(session, id, TYPE_RESULT, payload, fields.used);
-}
-
-void session_execute(struct session *session, const struct frame *frame) {
-  struct outcome outcome = {.status = STATUS_OK};
-  struct command command;
-  struct process process;
-  uint64_t started_us = monotonic_us();
-  if (!command_parse(&command, frame, &outcome) || !spawn(&command, &process, &outcome)) {
-    session_result(session, frame->id, &outcome);
-    return;
-  }
-  unsigned place = (unsigned)__builtin_ctzll(~session->open);
-  struct request *request = &session->requests[place];
-  session->open |= (uint64_t)1 << place;
-  *request = (struct request){
-      .id = frame->id,
-      .pid = process.pid,
-      .started_us = started_us,
-      .outputs = {{.fd = process.output, .credit = command.window, .left = UINT32_MAX},
-                  {.fd = process.errors, .credit = command.window, .left = UINT32_MAX}},
-      .input = {.fd = process.input, .writable = true, .credit = INPUT_WINDOW},
-  };
-  for (unsigned i = 0; i < 2; i++) {
-    struct output *output = &request->outputs[i];
-    if (output->fd >= 0) loop_add(output->fd, READY_READ, watch_of(session, request, WATCH_OUTPUT, i));
-  }
-  /* Most commands end, or print, at once: one message to the host then instead of two. */
-  session->patient = session->output.used == 0;
-  uint8_t payload[16];
-  struct field_writer fields = {.bytes = payload, .size = sizeof payload};
-  fields_put_u32(&fields, TAG_PID, (uint32_t)process.pid);
-  session_send(session, frame->id, TYPE_STARTED, payload, fields.used);
-}
-
 void session_cancel(struct session *session, struct request *request) {
-  (void)session;
   request->cancelled = true;
-  /* After the exit there is nothing left to kill: the next turn answers. */
   if (request->pid != 0) kill_group(request->pid, SIGKILL);
+  request_wake(session, request);
 }
 
 bool session_reaped(struct session *session, pid_t pid, int wait_status) {
-  for (uint64_t set = session->open; set != 0; set &= set - 1) {
-    struct request *request = &session->requests[__builtin_ctzll(set)];
+  for (unsigned i = set_next(&session->open, 0); i < MAX_REQUESTS; i = set_next(&session->open, i + 1)) {
+    struct request *request = &session->requests[i];
     if (request->pid != pid) continue;
     request->pid = 0;
-    request->wait_status = wait_status;
-    request->duration_us = monotonic_us() - request->started_us;
-    for (int i = 0; i < 2; i++) output_exit(&request->outputs[i]);
-    input_close(&request->input);
+    if (request->kind->reaped != NULL) request->kind->reaped(session, request, wait_status);
+    request_wake(session, request);
     return true;
   }
   return false;
@@ -112,65 +113,60 @@ bool session_reaped(struct session *session, pid_t pid, int wait_status) {
 
 void session_output_ready(struct session *session, unsigned request, unsigned stream) {
   session->requests[request].outputs[stream].readable = true;
+  set_add(&session->due, request);
 }
 
 void session_input_ready(struct session *session, unsigned request) {
   session->requests[request].input.writable = true;
+  set_add(&session->due, request);
 }
 
-static void send_end(struct session *session, const struct request *request, uint8_t stream) {
-  uint8_t header[HEADER_SIZE];
-  frame_header(header, 0, request->id, TYPE_END, stream);
-  ring_push(&session->output, header, sizeof header);
+static enum turn request_turn(struct session *session, struct request *request) {
+  if (ring_room(&session->output) < MAX_CONTROL) return TURN_IDLE;
+  if (!request->cancelled) return request->kind->turn(session, request);
+  /* What was killed has ended only when it is reaped. */
+  if (request->pid != 0) return TURN_IDLE;
+  answer_status(session, request->id, STATUS_CANCELLED, NULL);
+  return TURN_ENDED;
 }
 
-static void send_exit(struct session *session, const struct request *request) {
-  uint8_t payload[64];
-  struct field_writer fields = {.bytes = payload, .size = sizeof payload};
-  int status = request->wait_status;
-  send_end(session, request, STREAM_OUTPUT);
-  send_end(session, request, STREAM_ERRORS);
-  fields_put_u32(&fields, TAG_STATUS, STATUS_OK);
-  if (WIFSIGNALED(status)) fields_put_u32(&fields, TAG_SIGNAL, (uint32_t)WTERMSIG(status));
-  else fields_put_u32(&fields, TAG_EXIT_CODE, (uint32_t)WEXITSTATUS(status));
-  fields_put_u64(&fields, TAG_DURATION_US, request->duration_us);
-  session_send(session, request->id, TYPE_RESULT, payload, fields.used);
-}
-
-/* True: the request has ended and is gone. */
-static bool finish(struct session *session, struct request *request) {
-  if (request->pid != 0 || ring_room(&session->output) < MAX_CONTROL) return false;
-  if (request->cancelled) {
-    session_result(session, request->id, &(struct outcome){.status = STATUS_CANCELLED});
-  } else if (output_is_done(&request->outputs[0]) && output_is_done(&request->outputs[1])) {
-    send_exit(session, request);
-  } else {
-    return false;
+/* Those whose time has come. */
+static void wake_sleepers(struct session *session) {
+  uint64_t now = monotonic_us();
+  if (session->wake_us == 0 || now < session->wake_us) return;
+  session->wake_us = 0;
+  for (unsigned i = set_next(&session->open, 0); i < MAX_REQUESTS; i = set_next(&session->open, i + 1)) {
+    struct request *request = &session->requests[i];
+    if (request->wake_us == 0) continue;
+    if (request->wake_us > now) {
+      request_wake_at(session, request, request->wake_us);
+    } else {
+      request->wake_us = 0;
+      request_wake(session, request);
+    }
   }
-  for (int i = 0; i < 2; i++) {
-    if (request->outputs[i].fd >= 0) sink_adopt(request->outputs[i].fd);
-  }
-  free_request(session, request);
-  return true;
 }
 
-static bool request_turn(struct session *session, struct request *request) {
-  bool more = false;
-  input_pump(request, &session->output, watch_of(session, request, WATCH_INPUT, 0));
-  for (unsigned i = 0; i < 2 && !request->cancelled; i++) {
-    if (output_pump(&request->outputs[i], request->id, (uint8_t)(STREAM_OUTPUT + i), &session->output)) more = true;
-  }
-  return !finish(session, request) && more;
+/* True: it wants another turn at once. */
+static bool take_turn(struct session *session, unsigned place) {
+  struct request *request = &session->requests[place];
+  enum turn turn = request_turn(session, request);
+  if (turn == TURN_ENDED) free_request(session, request, true);
+  /* Whoever may have lacked room has another turn when there is room again. */
+  else if (turn == TURN_MORE || ring_room(&session->output) < ROOM_FOR_DATA) set_add(&session->due, place);
+  return turn == TURN_MORE;
 }
 
 bool requests_turn(struct session *session) {
   bool more = false;
-  uint64_t later = session->open & ((uint64_t)-1 << session->first);
-  uint64_t sets[2] = {later, session->open & ~later};
-  for (int i = 0; i < 2; i++) {
-    for (uint64_t set = sets[i]; set != 0; set &= set - 1) {
-      if (request_turn(session, &session->requests[__builtin_ctzll(set)])) more = true;
-    }
+  wake_sleepers(session);
+  /* Those that become due meanwhile wait for the next turn. */
+  struct set due = session->due;
+  session->due = (struct set){0};
+  unsigned first = set_next(&due, session->first);
+  for (unsigned i = first; i < MAX_REQUESTS; i = set_next(&due, i + 1)) more = take_turn(session, i) || more;
+  for (unsigned i = set_next(&due, 0); i < session->first; i = set_next(&due, i + 1)) {
+    more = take_turn(session, i) || more;
   }
   session->first = (session->first + 1) % MAX_REQUESTS;
   return more;

@@ -1,0 +1,8 @@
+#include "files.h"
+
+#include "answer.h"
+
+void files_request(struct session *session, const struct frame *frame, uint32_t method) {
+  (void)method;
+  answer_status(session, frame->id, STATUS_UNKNOWN_METHOD, "this agent does not know the METHOD");
+}

@@ -1,0 +1,83 @@
+#include "exec.h"
+
+#include <sys/wait.h>
+
+#include "answer.h"
+#include "clock.h"
+#include "sink.h"
+#include "spawn.h"
+
+static void send_exit(struct session *session, const struct request *request) {
+  struct answer answer;
+  const struct exec *exec = &request->exec;
+  answer_end(session, request->id, STREAM_OUTPUT);
+  answer_end(session, request->id, STREAM_ERRORS);
+  answer_begin(&answer);
+  fields_put_u32(&answer.fields, TAG_STATUS, STATUS_OK);
+  if (WIFSIGNALED(exec->wait_status)) {
+    fields_put_u32(&answer.fields, TAG_SIGNAL, (uint32_t)WTERMSIG(exec->wait_status));
+  } else {
+    fields_put_u32(&answer.fields, TAG_EXIT_CODE, (uint32_t)WEXITSTATUS(exec->wait_status));
+  }
+  fields_put_u64(&answer.fields, TAG_DURATION_US, exec->duration_us);
+  answer_send(session, request->id, TYPE_RESULT, &answer);
+}
+
+static enum turn exec_turn(struct session *session, struct request *request) {
+  bool more = request_pump(session, request);
+  if (request->pid != 0 || !request_outputs_are_done(request)) return more ? TURN_MORE : TURN_IDLE;
+  send_exit(session, request);
+  return TURN_ENDED;
+}
+
+static void exec_control(struct session *session, struct request *request, const struct control *control) {
+  (void)session;
+  /* Once it is reaped, its number may be somebody else's. */
+  if (control->signal != 0 && request->pid != 0) kill_group(request->pid, control->signal);
+}
+
+static void exec_reaped(struct session *session, struct request *request, int wait_status) {
+  (void)session;
+  request->exec.wait_status = wait_status;
+  request->exec.duration_us = monotonic_us() - request->exec.started_us;
+  for (int i = 0; i < 2; i++) output_exit(&request->outputs[i]);
+  input_close(&request->input);
+}
+
+static void exec_release(struct session *session, struct request *request, bool answered) {
+  (void)session;
+  for (int i = 0; i < 2 && answered; i++) {
+    if (request->outputs[i].fd >= 0) sink_adopt(request->outputs[i].fd);
+    request->outputs[i].fd = -1;
+  }
+}
+
+static const struct request_kind exec_kind = {
+    .turn = exec_turn,
+    .control = exec_control,
+    .reaped = exec_reaped,
+    .release = exec_release,
+};
+
+void exec_request(struct session *session, const struct frame *frame) {
+  struct outcome outcome = {.status = STATUS_OK};
+  struct command command;
+  struct process process;
+  uint64_t started_us = monotonic_us();
+  if (!command_parse(&command, frame, &outcome) || !spawn(&command, &process, &outcome)) {
+    answer_outcome(session, frame->id, &outcome);
+    return;
+  }
+  struct request *request = request_open(session, frame->id, &exec_kind);
+  request->pid = process.pid;
+  request->exec.started_us = started_us;
+  request_input(request, process.input);
+  request_output(session, request, STREAM_OUTPUT, process.output, command.window);
+  request_output(session, request, STREAM_ERRORS, process.errors, command.window);
+  /* Most commands end, or print, at once: one message to the host then instead of two. */
+  session_be_patient(session);
+  struct answer answer;
+  answer_begin(&answer);
+  fields_put_u32(&answer.fields, TAG_PID, (uint32_t)process.pid);
+  answer_send(session, frame->id, TYPE_STARTED, &answer);
+}

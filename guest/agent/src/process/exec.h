@@ -1,0 +1,19 @@
+/* EXEC: a request that a program works for. */
+#ifndef SMOLVM_EXEC_H
+#define SMOLVM_EXEC_H
+
+#include <stdint.h>
+
+#include "frame.h"
+
+struct session;
+
+struct exec {
+  int wait_status;
+  uint64_t started_us;
+  uint64_t duration_us;
+};
+
+void exec_request(struct session *session, const struct frame *frame);
+
+#endif
