@@ -43,7 +43,7 @@ describe("QEMU's command line", () => {
     const args = buildCommandLine(spec, "x64", "linux");
     assert.match(valuesOf("-machine", args)[0] ?? "", /^q35,.*dump-guest-core=off$/);
     assert.deepEqual(valuesOf("-accel", args), ["tcg"]);
-    assert.deepEqual(valuesOf("-cpu", args), ["max"]);
+    assert.deepEqual(valuesOf("-cpu", args), ["max,erms=off,fsrm=off"]);
     assert.deepEqual(valuesOf("-m", args), ["512M"]);
     assert.deepEqual(valuesOf("-smp", args), ["2"]);
     assert.deepEqual(valuesOf("-kernel", args), ["/images/kernel"]);
