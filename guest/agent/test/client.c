@@ -105,32 +105,51 @@ bool client_open(struct client *client, const char *path) {
   return client_await_welcome(client, nonce);
 }
 
-static void send_exec(struct client *client, uint32_t id, const char *const *argv, const char *const *env,
-                      const char *cwd, uint32_t flags, uint32_t window) {
+void client_request_with(struct client *client, uint32_t id, uint32_t method, const struct field_writer *more) {
   static uint8_t payload[MAX_PAYLOAD];
   struct field_writer fields = {.bytes = payload, .size = sizeof payload};
-  fields_put_u32(&fields, TAG_METHOD, METHOD_EXEC);
-  for (; *argv != NULL; argv++) fields_put(&fields, TAG_ARG, *argv, strlen(*argv));
-  for (; env != NULL && *env != NULL; env++) fields_put(&fields, TAG_ENV, *env, strlen(*env));
-  if (cwd != NULL) fields_put(&fields, TAG_CWD, cwd, strlen(cwd));
-  fields_put_u32(&fields, TAG_FLAGS, flags);
-  if (window != 0) fields_put_u32(&fields, TAG_WINDOW, window);
-  client_send(client, TYPE_REQUEST, id, 0, payload, fields.used);
-}
-
-void client_exec(struct client *client, uint32_t id, const char *const *argv, const char *const *env, const char *cwd) {
-  send_exec(client, id, argv, env, cwd, 0, 0);
-}
-
-void client_shell(struct client *client, uint32_t id, const char *command, uint32_t flags, uint32_t window) {
-  send_exec(client, id, (const char *[]){"/bin/sh", "-c", command, NULL}, NULL, NULL, flags, window);
+  fields_put_u32(&fields, TAG_METHOD, method);
+  memcpy(payload + fields.used, more->bytes, more->used);
+  client_send(client, TYPE_REQUEST, id, 0, payload, fields.used + more->used);
 }
 
 void client_request(struct client *client, uint32_t id, uint32_t method) {
-  uint8_t payload[16];
+  uint8_t none[1];
+  client_request_with(client, id, method, &(struct field_writer){.bytes = none});
+}
+
+static void put_text(struct field_writer *fields, uint16_t tag, const char *text) {
+  if (text != NULL) fields_put(fields, tag, text, strlen(text));
+}
+
+static void put_number(struct field_writer *fields, uint16_t tag, uint32_t number) {
+  if (number != 0) fields_put_u32(fields, tag, number);
+}
+
+void client_execute(struct client *client, uint32_t id, const struct exec_fields *exec) {
+  static uint8_t payload[MAX_PAYLOAD - 16];
   struct field_writer fields = {.bytes = payload, .size = sizeof payload};
-  fields_put_u32(&fields, TAG_METHOD, method);
-  client_send(client, TYPE_REQUEST, id, 0, payload, fields.used);
+  for (const char *const *arg = exec->argv; *arg != NULL; arg++) put_text(&fields, TAG_ARG, *arg);
+  for (const char *const *env = exec->env; env != NULL && *env != NULL; env++) put_text(&fields, TAG_ENV, *env);
+  put_text(&fields, TAG_CWD, exec->cwd);
+  put_text(&fields, TAG_USER, exec->user);
+  if (exec->uid != NULL) fields_put_u32(&fields, TAG_UID, *exec->uid);
+  if (exec->gid != NULL) fields_put_u32(&fields, TAG_GID, *exec->gid);
+  put_number(&fields, TAG_FLAGS, exec->flags);
+  put_number(&fields, TAG_WINDOW, exec->window);
+  put_number(&fields, TAG_COLUMNS, exec->columns);
+  put_number(&fields, TAG_ROWS, exec->rows);
+  put_text(&fields, TAG_NAME, exec->name);
+  client_request_with(client, id, METHOD_EXEC, &fields);
+}
+
+void client_exec(struct client *client, uint32_t id, const char *const *argv, const char *const *env, const char *cwd) {
+  client_execute(client, id, &(struct exec_fields){.argv = argv, .env = env, .cwd = cwd});
+}
+
+void client_shell(struct client *client, uint32_t id, const char *command, uint32_t flags, uint32_t window) {
+  const char *const argv[] = {"/bin/sh", "-c", command, NULL};
+  client_execute(client, id, &(struct exec_fields){.argv = argv, .flags = flags, .window = window});
 }
 
 static void take_result(struct run *run, const struct message *message) {

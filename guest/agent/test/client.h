@@ -49,9 +49,27 @@ bool client_send(struct client *client, uint8_t type, uint32_t id, uint8_t strea
 /* The next frame, valid until the next call. False: none within `timeout_ms`, or the stream ended. */
 bool client_next(struct client *client, struct message *message, int timeout_ms);
 
+/* The fields of an EXEC: those that are NULL or 0 are left out. */
+struct exec_fields {
+  const char *const *argv;
+  const char *const *env;
+  const char *cwd;
+  const char *user;
+  const uint32_t *uid;
+  const uint32_t *gid;
+  uint32_t flags;
+  uint32_t window;
+  uint32_t columns;
+  uint32_t rows;
+  const char *name;
+};
+
+void client_execute(struct client *client, uint32_t id, const struct exec_fields *exec);
 /* An EXEC of a shell command. */
 void client_shell(struct client *client, uint32_t id, const char *command, uint32_t flags, uint32_t window);
 void client_exec(struct client *client, uint32_t id, const char *const *argv, const char *const *env, const char *cwd);
+/* A REQUEST of these fields; METHOD is put in front of them. */
+void client_request_with(struct client *client, uint32_t id, uint32_t method, const struct field_writer *more);
 void client_request(struct client *client, uint32_t id, uint32_t method);
 /* Reads until the RESULT of `id`, giving credit back as it comes. */
 void client_finish(struct client *client, uint32_t id, struct run *run);

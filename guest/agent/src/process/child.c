@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { FAILED_TO_START = 127, SOFT_FILE_LIMIT = 1024, HARD_FILE_LIMIT = 1048576 };
@@ -52,9 +53,23 @@ static int search_path(struct child *child, const char *path) {
   return denied ? EACCES : ENOENT;
 }
 
-static int enter_directory(const char *directory) {
-  if (directory != NULL) return chdir(directory) == 0 ? 0 : errno;
-  if (chdir("/root") == 0 || chdir("/") == 0) return 0;
+/*
+ * The library's functions of these names would change the whole process, which is the agent. In the moment in which the
+ * child is that user's and still has the agent's memory nobody but root can trace it: the change made it undumpable.
+ */
+static int become(const struct account *account) {
+  if (account == NULL) return 0;
+  if (syscall(SYS_setgroups, account->group_count, account->groups) == 0 &&
+      syscall(SYS_setresgid, account->gid, account->gid, account->gid) == 0 &&
+      syscall(SYS_setresuid, account->uid, account->uid, account->uid) == 0) {
+    return 0;
+  }
+  return errno;
+}
+
+static int enter_directory(const struct command *command) {
+  if (command->directory != NULL) return chdir(command->directory) == 0 ? 0 : errno;
+  if (chdir(command->home) == 0 || chdir("/") == 0) return 0;
   return errno;
 }
 
@@ -63,10 +78,13 @@ int child_main(void *argument) {
   const struct command *command = child->command;
   setsid();
   for (int i = 0; i < 3; i++) dup2(child->streams[i], i);
-  child->directory_error = enter_directory(command->directory);
+  setrlimit(RLIMIT_NOFILE, &(struct rlimit){SOFT_FILE_LIMIT, HARD_FILE_LIMIT});
+  child->user_error = become(command->account);
+  if (child->user_error != 0) _exit(FAILED_TO_START);
+  /* As the user: root may enter what that one may not. */
+  child->directory_error = enter_directory(command);
   if (child->directory_error != 0) _exit(FAILED_TO_START);
 
-  setrlimit(RLIMIT_NOFILE, &(struct rlimit){SOFT_FILE_LIMIT, HARD_FILE_LIMIT});
   signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);

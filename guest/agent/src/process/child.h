@@ -10,6 +10,7 @@
 struct child {
   const struct command *command;
   int streams[3]; /* all above 2 */
+  volatile int user_error;
   volatile int directory_error;
   volatile int execute_error;
   volatile bool interpreter_missing; /* the file is there, the program in its first line or its loader is not */

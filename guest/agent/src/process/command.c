@@ -4,11 +4,13 @@
 
 #include "environment.h"
 #include "fields.h"
+#include "who.h"
 
 /* A field has a header of 6 bytes, so a frame cannot hold more. */
 enum { MAX_FIELDS = MAX_PAYLOAD / 6 };
 
 static char *arguments[1 + MAX_FIELDS + 1];
+static struct account account;
 static char *environment[BASE_VARIABLES + MAX_OWN_VARIABLES + MAX_FIELDS + 1];
 
 static bool parse_number(const struct field *field, uint32_t *value, const char *name, struct outcome *outcome) {
@@ -16,15 +18,27 @@ static bool parse_number(const struct field *field, uint32_t *value, const char 
   return fail(outcome, STATUS_BAD_REQUEST, 0, "%s has %u bytes instead of 4", name, field->length);
 }
 
+static bool become(struct command *command, const struct who *who, struct outcome *outcome) {
+  /* The default costs no look into any file. */
+  if (!who_is_given(who)) return true;
+  if (!who_resolve(who, &account, outcome) || !account_find_groups(&account, outcome)) return false;
+  environment_become(&account);
+  command->account = &account;
+  command->home = account.home;
+  return true;
+}
+
 bool command_parse(struct command *command, const struct frame *frame, struct outcome *outcome) {
   struct field_reader reader = fields_read(frame->payload, frame->length);
   struct field field;
   size_t argument_count = 0;
   size_t environment_count = environment_start(environment);
+  struct who who = {0};
   uint32_t flags = 0;
   *command = (struct command){
       .arguments = arguments + 1,
       .environment = environment,
+      .home = "/root",
       .window = DEFAULT_OUTPUT_WINDOW,
   };
   while (fields_next(&reader, &field)) {
@@ -52,6 +66,7 @@ bool command_parse(struct command *command, const struct frame *frame, struct ou
         if (!parse_number(&field, &command->window, "WINDOW", outcome)) return false;
         break;
       default:
+        if (who_is_tag(field.tag) && !who_take(&who, &field, outcome)) return false;
         break;
     }
   }
@@ -62,5 +77,5 @@ bool command_parse(struct command *command, const struct frame *frame, struct ou
   command->arguments[argument_count] = NULL;
   command->has_input = (flags & EXEC_HAS_INPUT) != 0;
   command->path = environment_get(environment, "PATH");
-  return true;
+  return become(command, &who, outcome);
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "account.h"
 #include "frame.h"
 #include "outcome.h"
 
@@ -12,7 +13,9 @@ struct command {
   char **arguments; /* arguments[-1] is free, for the shell that runs a script without an interpreter line */
   char **environment;
   const char *path;      /* the PATH that is searched */
-  const char *directory; /* NULL: /root where it exists, else / */
+  const char *directory; /* NULL: the user's home where it can be entered, else / */
+  const char *home;
+  const struct account *account; /* NULL: root, as the agent itself */
   bool has_input;
   uint32_t window;
 };

@@ -1,16 +1,22 @@
 #include "environment.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "wire.h"
 
-static char base[BASE_VARIABLES][72] = {
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "HOME=/root",
-    "USER=root",
-    "LOGNAME=root",
-    "SHELL=/bin/sh",
-    "LANG=C.UTF-8",
+static char home[sizeof "HOME=" + MAX_USER_PATH];
+static char user[sizeof "USER=" + MAX_USER_NAME];
+static char logname[sizeof "LOGNAME=" + MAX_USER_NAME];
+static char shell[sizeof "SHELL=" + MAX_USER_PATH];
+
+static char *const base[BASE_VARIABLES] = {
+    (char[]){"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+    home,
+    user,
+    logname,
+    shell,
+    (char[]){"LANG=C.UTF-8"},
 };
 
 /* One CONFIGURE frame holds them, so one payload's size is enough: a field's header outweighs its NUL here. */
@@ -46,9 +52,19 @@ size_t environment_put(char **list, size_t count, size_t most, char *variable) {
   return count;
 }
 
+static void write_base(const char *its_name, const char *its_home, const char *its_shell) {
+  snprintf(home, sizeof home, "HOME=%s", its_home);
+  snprintf(user, sizeof user, "USER=%s", its_name);
+  snprintf(logname, sizeof logname, "LOGNAME=%s", its_name);
+  snprintf(shell, sizeof shell, "SHELL=%s", its_shell);
+}
+
+void environment_become(const struct account *account) { write_base(account->name, account->home, account->shell); }
+
 size_t environment_start(char **list) {
   size_t count = 0;
   size_t most = MAX_OWN_VARIABLES + BASE_VARIABLES;
+  write_base("root", "/root", "/bin/sh");
   for (size_t i = 0; i < BASE_VARIABLES; i++) list[count++] = base[i];
   list[count] = NULL;
   for (char *at = own_text; at < own_text + own_used; at += strlen(at) + 1) {

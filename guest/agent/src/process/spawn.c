@@ -39,6 +39,10 @@ static bool open_pipes(struct pipe pipes[3], bool has_input) {
 static bool explain(const struct child *child, struct outcome *outcome) {
   const struct command *command = child->command;
   const char *name = command->arguments[0];
+  if (child->user_error != 0) {
+    return fail(outcome, STATUS_SYSTEM, child->user_error, "cannot become %s: %s", command->account->name,
+                strerror(child->user_error));
+  }
   if (child->directory_error != 0) {
     const char *directory = command->directory != NULL ? command->directory : "/";
     return fail(outcome, STATUS_BAD_CWD, child->directory_error, "%s: %s", directory, strerror(child->directory_error));
@@ -72,7 +76,8 @@ bool spawn(const struct command *command, struct process *process, struct outcom
   /* CLONE_VFORK without a copy of the memory is several times faster than fork(), and shares `child`. */
   pid_t pid = clone(child_main, child_stack + sizeof child_stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &child);
   int clone_error = errno;
-  bool started = pid > 0 && child.directory_error == 0 && child.execute_error == 0;
+  bool started = pid > 0 && child.user_error == 0 && child.directory_error == 0 &&
+                 child.execute_error == 0;
   if (started) {
     *process = (struct process){
         .pid = pid,
