@@ -96,11 +96,14 @@ export class GuestChannel implements AsyncDisposable {
     await this.request("power off", encodeRequest("a power off", fields, ""), options);
   }
 
-  /** Makes a request that is answered at once, and waits for the answer. Cancelled or late, it is given up at once. */
+  /**
+   * Makes a request without streams, and waits for the answer. Cancelled or late, it is given up at once. One that is not
+   * answered at once says so by its class, which is "control" by default.
+   */
   async request(
     what: string,
     frame: Buffer,
-    options: RequestOptions & Pick<CallOptions, "toError"> = {},
+    options: RequestOptions & Partial<Pick<CallOptions, "toError" | "requestClass">> = {},
   ): Promise<RequestResult> {
     const { signal, ...others } = options;
     signal?.throwIfAborted();

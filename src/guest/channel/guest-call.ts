@@ -27,6 +27,10 @@ export interface CallOptions {
   readonly onOutput?: ((bytes: Uint8Array) => void) | undefined;
   /** Takes the errors as they come, instead of the `errors` stream. The bytes are valid during the call only: copy them. */
   readonly onErrors?: ((bytes: Uint8Array) => void) | undefined;
+  /** Whether what `onOutput` was given counts as taken only when `release` says so. Default false: at once. */
+  readonly isPaced?: boolean;
+  /** The guest will send no more of the output; does not come where the call fails first. */
+  readonly onOutputEnd?: (() => void) | undefined;
   /** Looks at the fields of STARTED before anyone else; what it throws is a violation of the protocol. */
   readonly onStarted?: (fields: FieldReader) => void;
   /** Bytes of an output that the guest could not keep for a reader this slow. */
@@ -62,14 +66,17 @@ export class GuestCall {
         : {
             windowBytes,
             hasInput: options.hasInput === true,
-            onOutput: this.#consumer(this.#output, options.onOutput),
-            onErrors: this.#consumer(this.#errors, options.onErrors),
+            onOutput: this.#consumer(this.#output, options.onOutput, options.isPaced === true),
+            onErrors: this.#consumer(this.#errors, options.onErrors, false),
             onStarted: (fields: FieldReader): void => {
               options.onStarted?.(fields);
               this.#startedFields = fields;
               this.#onStarted?.();
             },
-            onEnd: (stream: OutputStream): void => this.#stream(stream).end(),
+            onEnd: (stream: OutputStream): void => {
+              this.#stream(stream).end();
+              if (stream === Stream.OUTPUT) options.onOutputEnd?.();
+            },
             onSkipped: (stream: OutputStream, bytes: number): void => options.onSkipped?.(stream, bytes),
           };
     this.#request = new GuestRequest(host, frame, requestClass, streams);
@@ -139,6 +146,11 @@ export class GuestCall {
     this.#request.cancel();
   }
 
+  /** Of a paced call: this many bytes of the output are taken, and the guest may send as many again. */
+  release(bytes: number): void {
+    this.#request.release(Stream.OUTPUT, bytes);
+  }
+
   /** Like `cancel`, but waits for no confirmation. */
   abandon(reason: unknown): void {
     if (this.#request.isSettled) return;
@@ -150,7 +162,11 @@ export class GuestCall {
     return stream === Stream.OUTPUT ? this.#output : this.#errors;
   }
 
-  #consumer(output: GuestOutput, callback: ((bytes: Uint8Array) => void) | undefined): OutputConsumer {
+  #consumer(
+    output: GuestOutput,
+    callback: ((bytes: Uint8Array) => void) | undefined,
+    isPaced: boolean,
+  ): OutputConsumer {
     if (callback === undefined) return (bytes) => output.receive(bytes);
     output.end();
     return (bytes) => {
@@ -160,7 +176,7 @@ export class GuestCall {
         // The caller's mistake ends the caller's call, not the channel that others use.
         this.cancel(error);
       }
-      return bytes.length;
+      return isPaced ? 0 : bytes.length;
     };
   }
 

@@ -11,10 +11,11 @@ const MIN_PIECE_BYTES = 16_384;
 interface PendingWrite {
   readonly bytes: Buffer;
   sentBytes: number;
-  readonly done: PromiseWithResolvers<boolean>;
+  /** Called once: with true when all is sent, with false when the request is over first. */
+  done: (isSent: boolean) => void;
 }
 
-/** The stdin of one command: sends what is written as the guest's credit and the socket allow. */
+/** The input of one request, as the stdin of a command: sends what is written as the guest's credit and the socket allow. */
 export class GuestInput implements Resumable {
   readonly #writer: FrameWriter;
   readonly #pending: PendingWrite[] = [];
@@ -36,12 +37,26 @@ export class GuestInput implements Resumable {
     if (this.#state === "ending" || this.#state === "ended") return handled(Promise.reject(writtenAfterEnd()));
     const buffer =
       typeof bytes === "string" ? Buffer.from(bytes) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const write: PendingWrite = { bytes: buffer, sentBytes: 0, done: Promise.withResolvers() };
-    if (this.#state === "closed") write.done.resolve(false);
-    else if (buffer.length === 0 && this.#pending.length === 0) write.done.resolve(true);
-    else this.#pending.push(write);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    if (this.#state === "closed") resolve(false);
+    else if (buffer.length === 0 && this.#pending.length === 0) resolve(true);
+    else this.#pending.push({ bytes: buffer, sentBytes: 0, done: resolve });
     this.resume();
-    return handled(this.#confirm(write.done.promise));
+    return handled(this.#confirm(promise));
+  }
+
+  /**
+   * Like `write`, but for a source that can be paused, and without a promise for each piece: returns true when the bytes are
+   * sent, or dropped since the request is over. Else `onSent` follows once the source may go on.
+   */
+  offer(bytes: Buffer, onSent: () => void): boolean {
+    if (this.#state !== "open" || bytes.length === 0) return true;
+    const write: PendingWrite = { bytes, sentBytes: 0, done: () => {} };
+    this.#pending.push(write);
+    this.resume();
+    if (write.sentBytes === bytes.length) return true;
+    write.done = onSent;
+    return false;
   }
 
   /** Ends the input behind what was written. Ending twice is ending once, and so is ending after the command's end. */
@@ -71,7 +86,7 @@ export class GuestInput implements Resumable {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#writer.forget(this);
-    for (const write of this.#pending.splice(0)) write.done.resolve(false);
+    for (const write of this.#pending.splice(0)) write.done(false);
     this.#ended.resolve(false);
   }
 
@@ -81,7 +96,7 @@ export class GuestInput implements Resumable {
     for (let write = this.#pending[0]; write !== undefined; write = this.#pending[0]) {
       if (!this.#sendFrom(write)) return;
       this.#pending.shift();
-      write.done.resolve(true);
+      write.done(true);
     }
     if (this.#state === "ending") {
       this.#state = "ended";
