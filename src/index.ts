@@ -1,5 +1,7 @@
 export { SmolVM } from "./vm/smolvm.ts";
 export type { SmolVMCreateOptions, SmolVMFromIdOptions, SmolVMLaunchOptions } from "./vm/vm-options.ts";
+export type { ExposePortOptions } from "./vm/ports/expose-options.ts";
+export type { PortForward } from "./vm/ports/port-forward.ts";
 export { type CreateOptions, SmolVMManager } from "./manager/smolvm-manager.ts";
 export type { SmolVMManagerOptions } from "./manager/manager-options.ts";
 export { ImageBuilder } from "./images/image-builder.ts";

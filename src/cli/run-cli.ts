@@ -6,6 +6,7 @@ import { registerImage } from "./commands/image.ts";
 import { registerInspect } from "./commands/inspect.ts";
 import { registerLogs } from "./commands/logs.ts";
 import { registerLs } from "./commands/ls.ts";
+import { registerPort } from "./commands/port.ts";
 import { registerRm } from "./commands/rm.ts";
 import { registerRun } from "./commands/run.ts";
 import { registerSetup } from "./commands/setup.ts";
@@ -56,6 +57,7 @@ function buildProgram(): Command {
     registerInspect,
     registerExec,
     registerLogs,
+    registerPort,
     registerImage,
     registerDoctor,
     registerSetup,

@@ -48,6 +48,7 @@ export type ErrorCode =
  * Exit codes follow BSD sysexits where one fits, and `timeout(1)` for 124.
  */
 export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
+  | "PORT_IN_USE"
   // What the caller asked for
   INVALID_OPTION: entry(64, 400, "Correct the option that the message names."),
   INVALID_PATH: entry(64, 400, "Give an absolute path, or one relative to the working directory, that exists."),
@@ -83,3 +84,4 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   STATE_ERROR: entry(74, 500, "Check that the data directory is writable and on a local file system."),
   IO_ERROR: entry(74, 500, "Check free space and permissions of the path in the message."),
 };
+  PORT_IN_USE: entry(73, 409, "Choose another hostPort, or leave it out to get one that is free."),

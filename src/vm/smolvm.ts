@@ -10,6 +10,10 @@ import { SmolVMManager } from "../manager/smolvm-manager.ts";
 import type { Connect } from "./connect.ts";
 import { VMFiles } from "./files/files.ts";
 import { VMProcesses } from "./processes/processes.ts";
+import type { ExposePortOptions } from "./ports/expose-options.ts";
+import type { PortForward } from "./ports/port-forward.ts";
+import { VMPorts } from "./ports/vm-ports.ts";
+import { waitForPort } from "./ports/wait-for-port.ts";
 import {
   type SmolVMCreateOptions,
   type SmolVMFromIdOptions,
@@ -42,6 +46,7 @@ export class SmolVM implements AsyncDisposable {
   readonly files: VMFiles;
   /** The guest's detached processes. */
   readonly processes: VMProcesses;
+  readonly #ports: VMPorts;
   readonly #connect: Connect;
   #info: VMInfo;
   #deleted = false;
@@ -57,6 +62,7 @@ export class SmolVM implements AsyncDisposable {
       });
     this.files = new VMFiles(this.#connect);
     this.processes = new VMProcesses(this.#connect);
+    this.#ports = new VMPorts(this.#connect);
   }
 
   /**
@@ -165,13 +171,14 @@ export class SmolVM implements AsyncDisposable {
 
   /**
    * Shuts the VM down; by force what has not ended after `timeoutMs` (3,000 by default). The disk is kept. Does nothing when it
-   * is down already.
+   * is down already. Ports that this handle has exposed are so no more.
    *
    * @returns this VM, for chaining.
    */
   async stop(options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<this> {
     assertKnownOptions("stop()", options, ["timeoutMs", "signal"]);
     await this.#refreshAfter(this.#manager.stop(this.vmId, { timeoutMs: DEFAULT_STOP_TIMEOUT_MS, ...options }));
+    await this.#ports.unexposeAll();
     return this;
   }
 
@@ -180,10 +187,12 @@ export class SmolVM implements AsyncDisposable {
     if (this.#deleted) return;
     await unlessGone(this.#manager.delete(this.vmId));
     this.#deleted = true;
+    await this.#ports.unexposeAll();
   }
 
   /** Releases what this handle holds on the host; the VM goes on. May be called again. */
   async close(): Promise<void> {
+    await this.#ports.close();
     await this.#manager.close();
   }
 
@@ -233,6 +242,55 @@ export class SmolVM implements AsyncDisposable {
   async run(command: string | readonly string[], options: RunCommandOptions = {}): Promise<CommandResult> {
     const channel = await this.#connect({ signal: options.signal });
     return await runCommand(channel, command, options);
+  }
+
+  /**
+   * Makes a TCP port of the guest reachable on the host, until `close()` of what is returned, `unexposePort()`, or `stop()`,
+   * `delete()` or `close()` of this handle. Works in every network mode, and for servers that listen on the guest's loopback alone.
+   * Like the listener of a server without connections, it does not keep the program from ending.
+   *
+   * A port that is exposed already is returned as it is where the options agree. Nothing has to listen in the guest yet: a
+   * connection that the guest refuses is reset. After a restart of the VM by another handle it goes on.
+   *
+   * @param guestPort - 1 to 65,535.
+   * @param options - `hostPort` (0, the default, is any that is free), `hostAddress` (`"127.0.0.1"`: nobody but this machine).
+   * @throws {NetworkError} `PORT_IN_USE` when the host's port is taken, or this one is exposed elsewhere; `NETWORK_UNAVAILABLE`.
+   * @throws {CommandExecutionUnavailableError} when the VM does not run or has no agent.
+   *
+   * @example
+   * ```ts
+   * import { SmolVM } from "smolvm";
+   *
+   * await using vm = await SmolVM.launch();
+   * await vm.run("python3 -m http.server 8000 --bind 127.0.0.1 >/dev/null 2>&1 &");
+   * await vm.waitForPort(8000);
+   * await using web = await vm.exposePort(8000);
+   * console.log((await fetch(web.url)).status);
+   * ```
+   */
+  async exposePort(guestPort: number, options: ExposePortOptions = {}): Promise<PortForward> {
+    return await this.#ports.expose(guestPort, options);
+  }
+
+  /** Ends what `exposePort` began, and resets its connections. Does nothing for a port that is not exposed. */
+  async unexposePort(guestPort: number): Promise<void> {
+    await this.#ports.unexpose(guestPort);
+  }
+
+  /**
+   * Waits until something in the guest listens on a TCP port, on whatever address.
+   *
+   * @param port - 1 to 65,535.
+   * @param options - `timeoutMs`: 60,000 by default.
+   * @throws {OperationTimeoutError}
+   * @throws {CommandExecutionUnavailableError} when the VM does not run or has no agent.
+   */
+  async waitForPort(
+    port: number,
+    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<this> {
+    await waitForPort(this.#connect, port, options);
+    return this;
   }
 
   /** An owned VM is deleted, another one stopped; then the handle is closed. */
