@@ -25,13 +25,15 @@ bool spawn(const struct command *command, struct process *process, struct outcom
   if (length == 0 || command->arguments[0][0] == 'n') {
     return fail(outcome, STATUS_NOT_FOUND, ENOENT, "%s: command not found", command->arguments[0]);
   }
-  *process = (struct process){.pid = next_pid++, .input = -1, .output = -1, .errors = -1};
+  *process = (struct process){.pid = next_pid++, .input = -1, .output = -1, .errors = -1, .terminal = -1};
   if (pipe2(pipe_ends, O_NONBLOCK | O_CLOEXEC) == 0) {
     /* Some output that fits into the pipe; nobody holds its other end. */
     if (write(pipe_ends[1], command->arguments[0], strlen(command->arguments[0]) % 4096) < 0) process->errors = -1;
     close(pipe_ends[1]);
     process->output = pipe_ends[0];
   }
+  /* Not a terminal, and no more than its functions are promised: a descriptor. */
+  if (command->has_terminal) process->terminal = dup(process->output);
   if (command->has_input && pipe2(pipe_ends, O_NONBLOCK | O_CLOEXEC) == 0) {
     /* Half of the readers never come, the others leave at once. */
     process->input = pipe_ends[1];

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -78,6 +79,7 @@ int child_main(void *argument) {
   const struct command *command = child->command;
   setsid();
   for (int i = 0; i < 3; i++) dup2(child->streams[i], i);
+  if (command->has_terminal) ioctl(STDIN_FILENO, TIOCSCTTY, 0);
   setrlimit(RLIMIT_NOFILE, &(struct rlimit){SOFT_FILE_LIMIT, HARD_FILE_LIMIT});
   child->user_error = become(command->account);
   if (child->user_error != 0) _exit(FAILED_TO_START);

@@ -9,13 +9,26 @@
 /* A field has a header of 6 bytes, so a frame cannot hold more. */
 enum { MAX_FIELDS = MAX_PAYLOAD / 6 };
 
+enum { DEFAULT_COLUMNS = 80, DEFAULT_ROWS = 24 };
+
 static char *arguments[1 + MAX_FIELDS + 1];
+static char default_terminal[] = "TERM=xterm-256color";
 static struct account account;
-static char *environment[BASE_VARIABLES + MAX_OWN_VARIABLES + MAX_FIELDS + 1];
+static char *environment[BASE_VARIABLES + MAX_OWN_VARIABLES + MAX_FIELDS + 2];
 
 static bool parse_number(const struct field *field, uint32_t *value, const char *name, struct outcome *outcome) {
   if (field_u32(field, value)) return true;
   return fail(outcome, STATUS_BAD_REQUEST, 0, "%s has %u bytes instead of 4", name, field->length);
+}
+
+static bool parse_size(const struct field *field, uint16_t *size, const char *name, struct outcome *outcome) {
+  uint32_t value;
+  if (!parse_number(field, &value, name, outcome)) return false;
+  if (value < 1 || value > UINT16_MAX) {
+    return fail(outcome, STATUS_BAD_REQUEST, 0, "%s of %u is not in 1 to %u", name, value, UINT16_MAX);
+  }
+  *size = (uint16_t)value;
+  return true;
 }
 
 static bool become(struct command *command, const struct who *who, struct outcome *outcome) {
@@ -39,6 +52,7 @@ bool command_parse(struct command *command, const struct frame *frame, struct ou
       .arguments = arguments + 1,
       .environment = environment,
       .home = "/root",
+      .size = {.columns = DEFAULT_COLUMNS, .rows = DEFAULT_ROWS},
       .window = DEFAULT_OUTPUT_WINDOW,
   };
   while (fields_next(&reader, &field)) {
@@ -65,6 +79,12 @@ bool command_parse(struct command *command, const struct frame *frame, struct ou
       case TAG_WINDOW:
         if (!parse_number(&field, &command->window, "WINDOW", outcome)) return false;
         break;
+      case TAG_COLUMNS:
+        if (!parse_size(&field, &command->size.columns, "COLUMNS", outcome)) return false;
+        break;
+      case TAG_ROWS:
+        if (!parse_size(&field, &command->size.rows, "ROWS", outcome)) return false;
+        break;
       default:
         if (who_is_tag(field.tag) && !who_take(&who, &field, outcome)) return false;
         break;
@@ -76,6 +96,10 @@ bool command_parse(struct command *command, const struct frame *frame, struct ou
   }
   command->arguments[argument_count] = NULL;
   command->has_input = (flags & EXEC_HAS_INPUT) != 0;
+  command->has_terminal = (flags & EXEC_TTY) != 0;
+  if (command->has_terminal && environment_get(environment, "TERM") == NULL) {
+    environment_put(environment, environment_count, sizeof environment / sizeof *environment - 1, default_terminal);
+  }
   command->path = environment_get(environment, "PATH");
   return become(command, &who, outcome);
 }

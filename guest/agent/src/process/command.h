@@ -8,6 +8,7 @@
 #include "account.h"
 #include "frame.h"
 #include "outcome.h"
+#include "terminal.h"
 
 struct command {
   char **arguments; /* arguments[-1] is free, for the shell that runs a script without an interpreter line */
@@ -17,6 +18,8 @@ struct command {
   const char *home;
   const struct account *account; /* NULL: root, as the agent itself */
   bool has_input;
+  bool has_terminal;
+  struct terminal_size size; /* of the terminal */
   uint32_t window;
 };
 

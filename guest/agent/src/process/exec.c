@@ -1,6 +1,7 @@
 #include "exec.h"
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "answer.h"
 #include "clock.h"
@@ -34,13 +35,24 @@ static void exec_control(struct session *session, struct request *request, const
   (void)session;
   /* Once it is reaped, its number may be somebody else's. */
   if (control->signal != 0 && request->pid != 0) kill_group(request->pid, control->signal);
+  if (control->columns != 0 && control->rows != 0 && request->exec.terminal >= 0) {
+    terminal_resize(request->exec.terminal, (struct terminal_size){control->columns, control->rows});
+  }
+}
+
+static bool exec_end_input(struct session *session, struct request *request) {
+  (void)session;
+  if (request->exec.terminal < 0) return true;
+  request->input.writable = terminal_type_end(request->input.fd);
+  return request->input.writable;
 }
 
 static void exec_reaped(struct session *session, struct request *request, int wait_status) {
   (void)session;
   request->exec.wait_status = wait_status;
   request->exec.duration_us = monotonic_us() - request->exec.started_us;
-  for (int i = 0; i < 2; i++) output_exit(&request->outputs[i]);
+  for (int i = 0; i < 2 && request->exec.terminal < 0; i++) output_exit(&request->outputs[i]);
+  if (request->exec.terminal >= 0) output_exit_of_terminal(&request->outputs[0]);
   input_close(&request->input);
 }
 
@@ -50,12 +62,14 @@ static void exec_release(struct session *session, struct request *request, bool 
     if (request->outputs[i].fd >= 0) sink_adopt(request->outputs[i].fd);
     request->outputs[i].fd = -1;
   }
+  if (request->exec.terminal >= 0) close(request->exec.terminal);
 }
 
 static const struct request_kind exec_kind = {
     .turn = exec_turn,
     .control = exec_control,
     .reaped = exec_reaped,
+    .end_input = exec_end_input,
     .release = exec_release,
 };
 
@@ -70,7 +84,7 @@ void exec_request(struct session *session, const struct frame *frame) {
   }
   struct request *request = request_open(session, frame->id, &exec_kind);
   request->pid = process.pid;
-  request->exec.started_us = started_us;
+  request->exec = (struct exec){.started_us = started_us, .terminal = process.terminal};
   request_input(request, process.input);
   request_output(session, request, STREAM_OUTPUT, process.output, command.window);
   request_output(session, request, STREAM_ERRORS, process.errors, command.window);

@@ -10,6 +10,7 @@ struct session;
 
 struct exec {
   int wait_status;
+  int terminal; /* see struct process; -1: none */
   uint64_t started_us;
   uint64_t duration_us;
 };

@@ -30,10 +30,28 @@ static void close_pipes(struct pipe pipes[3]) {
 }
 
 static bool open_pipes(struct pipe pipes[3], bool has_input) {
-  pipes[STREAM_INPUT] = (struct pipe){-1, null_fd};
-  pipes[STREAM_OUTPUT] = pipes[STREAM_ERRORS] = (struct pipe){-1, -1};
   return (!has_input || pipe_to_child(&pipes[STREAM_INPUT])) && pipe_from_child(&pipes[STREAM_OUTPUT]) &&
          pipe_from_child(&pipes[STREAM_ERRORS]);
+}
+
+static bool duplicate(int fd, int *copy) {
+  *copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  return *copy >= 0;
+}
+
+/* Each stream has descriptors of its own, so that each can be closed by itself. */
+static bool open_terminal(struct pipe pipes[3], const struct command *command) {
+  struct pipe *output = &pipes[STREAM_OUTPUT];
+  uint32_t uid = command->account != NULL ? command->account->uid : 0;
+  return terminal_open(output, command->size, uid) && duplicate(output->child, &pipes[STREAM_INPUT].child) &&
+         duplicate(output->child, &pipes[STREAM_ERRORS].child) &&
+         (!command->has_input || duplicate(output->agent, &pipes[STREAM_INPUT].agent));
+}
+
+static bool open_streams(struct pipe pipes[3], const struct command *command) {
+  pipes[STREAM_INPUT] = (struct pipe){-1, command->has_terminal ? -1 : null_fd};
+  pipes[STREAM_OUTPUT] = pipes[STREAM_ERRORS] = (struct pipe){-1, -1};
+  return command->has_terminal ? open_terminal(pipes, command) : open_pipes(pipes, command->has_input);
 }
 
 static bool explain(const struct child *child, struct outcome *outcome) {
@@ -66,10 +84,11 @@ static bool explain(const struct child *child, struct outcome *outcome) {
 
 bool spawn(const struct command *command, struct process *process, struct outcome *outcome) {
   struct pipe pipes[3];
-  if (!open_pipes(pipes, command->has_input)) {
+  if (!open_streams(pipes, command)) {
     int error = errno;
     close_pipes(pipes);
-    return fail(outcome, STATUS_SYSTEM, error, "cannot open a pipe: %s", strerror(error));
+    return fail(outcome, STATUS_SYSTEM, error, "cannot open %s: %s", command->has_terminal ? "a terminal" : "a pipe",
+                strerror(error));
   }
   struct child child = {.command = command};
   for (int i = 0; i < 3; i++) child.streams[i] = pipes[i].child;
@@ -84,8 +103,10 @@ bool spawn(const struct command *command, struct process *process, struct outcom
         .input = pipes[STREAM_INPUT].agent,
         .output = pipes[STREAM_OUTPUT].agent,
         .errors = pipes[STREAM_ERRORS].agent,
+        .terminal = command->has_terminal ? pipes[STREAM_ERRORS].child : -1,
     };
     for (int i = 0; i < 3; i++) pipes[i].agent = -1;
+    if (command->has_terminal) pipes[STREAM_ERRORS].child = -1;
   }
   close_pipes(pipes);
   if (started) return true;

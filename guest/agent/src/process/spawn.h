@@ -10,9 +10,10 @@
 
 struct process {
   pid_t pid;
-  int input; /* the agent's ends of the pipes, nonblocking; -1: none */
+  int input; /* the agent's ends, nonblocking; -1: none */
   int output;
   int errors;
+  int terminal; /* its other side: while it is open, reads do not fail although no process has it open */
 };
 
 /* Opens what every child needs. Call once, before the first spawn. */

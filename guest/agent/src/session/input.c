@@ -88,7 +88,7 @@ void input_pump(struct session *session, struct request *request) {
   if (input->fd >= 0 && input->ring.used == 0) {
     drop_buffer(input);
     bool (*end)(struct session *, struct request *) = request->kind->end_input;
-    if (input->ended && (end == NULL || end(session, request))) input_close(input);
+    if (input->ended && input->writable && (end == NULL || end(session, request))) input_close(input);
   }
   if (input->fd >= 0 && !input->writable && !input->watched) {
     /* Only now: most input fits into the pipe and needs no watching. */

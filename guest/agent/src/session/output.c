@@ -6,6 +6,9 @@
 
 #include "session.h"
 
+/* More than the kernel keeps of a terminal's output: tty_buffer.c has 64 KiB, n_tty.c 4 KiB. */
+enum { MAX_TERMINAL_HOLDS = 131072 };
+
 /* Shared by all: what is read here leaves again before anyone else reads. */
 static uint8_t chunk[CHUNK];
 
@@ -52,6 +55,7 @@ bool output_pump(struct session *session, struct output *output, uint32_t id, ui
   if (size < 0 && errno == EINTR) return true;
   if (size < 0 && errno == EAGAIN) {
     output->readable = false;
+    if (output->is_last) output->left = 0;
     return false;
   }
   if (size < 0) output->error = errno;
@@ -65,4 +69,11 @@ void output_exit(struct output *output) {
   if (ioctl(output->fd, FIONREAD, &held) < 0 || held < 0) held = 0;
   output->left = (uint64_t)held;
   output->readable = true;
+}
+
+void output_exit_of_terminal(struct output *output) {
+  /* FIONREAD misses what is on its way through the terminal, a read does not. Others may go on writing: a limit it has. */
+  output->left = MAX_TERMINAL_HOLDS;
+  output->readable = true;
+  output->is_last = true;
 }

@@ -17,6 +17,7 @@ struct session;
 struct output {
   int fd;        /* -1: at its end */
   bool readable; /* has not said EAGAIN since it was last reported; a regular file never does */
+  bool is_last;  /* nothing is expected but what is there already: EAGAIN is the end, too */
   int error;     /* errno of the read that failed, if one did */
   uint32_t credit;
   uint64_t left; /* bytes that are still to be sent at most */
@@ -33,8 +34,9 @@ enum {
 
 /* Sends one chunk, if there is one, and room and credit for it. True: there may be more to send right now. */
 bool output_pump(struct session *session, struct output *output, uint32_t id, uint8_t stream);
-/* To be called once the process has exited: fixes what is still to be sent. */
+/* To be called once the process has exited: what its pipe, or its terminal, holds now is still to be sent. */
 void output_exit(struct output *output);
+void output_exit_of_terminal(struct output *output);
 static inline bool output_is_done(const struct output *output) { return output->fd < 0 || output->left == 0; }
 
 /* For outputs that come from memory: how many bytes may be sent now, CHUNK at most; and the sending of as many. */
