@@ -34,6 +34,7 @@ export type ErrorCode =
   | "OUTPUT_LIMIT"
   | "TIMEOUT"
   | "NETWORK_UNAVAILABLE"
+  | "PORT_IN_USE"
   | "IMAGE_NOT_FOUND"
   | "IMAGE_CORRUPT"
   | "IMAGE_BUILD_FAILED"
@@ -48,7 +49,6 @@ export type ErrorCode =
  * Exit codes follow BSD sysexits where one fits, and `timeout(1)` for 124.
  */
 export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
-  | "PORT_IN_USE"
   // What the caller asked for
   INVALID_OPTION: entry(64, 400, "Correct the option that the message names."),
   INVALID_PATH: entry(64, 400, "Give an absolute path, or one relative to the working directory, that exists."),
@@ -73,6 +73,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   TIMEOUT: entry(124, 504, "Raise the timeout, or find out what takes so long."),
   // Network
   NETWORK_UNAVAILABLE: entry(69, 503, 'Use `network: "user"`, which needs no privilege.'),
+  PORT_IN_USE: entry(73, 409, "Choose another hostPort, or leave it out to get one that is free."),
   // Images
   IMAGE_NOT_FOUND: entry(66, 404, "List the images with `smolvm image ls`, or build one with `smolvm image build`."),
   IMAGE_CORRUPT: entry(70, 500, "Remove the image with `smolvm image rm` and build it again."),
@@ -84,4 +85,3 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   STATE_ERROR: entry(74, 500, "Check that the data directory is writable and on a local file system."),
   IO_ERROR: entry(74, 500, "Check free space and permissions of the path in the message."),
 };
-  PORT_IN_USE: entry(73, 409, "Choose another hostPort, or leave it out to get one that is free."),
