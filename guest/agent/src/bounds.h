@@ -21,6 +21,11 @@ enum {
   MAX_MESSAGE = 512,
   /* Pipes that background processes hold after their request ended. */
   MAX_SINKS = 64,
+  MAX_DETACHED = 64,
+  /* What is kept of each output of a detached process, mapped when it writes. */
+  HISTORY = 262144,
+  MAX_NAME = 64,
+  MAX_LISTED_ARGUMENTS = 1024,
   /* Nine sessions whose requests all have three pipes, and more. */
   MAX_FDS = 16384,
 };

@@ -161,11 +161,22 @@ static void take_result(struct run *run, const struct message *message) {
     if (field.tag == TAG_EXIT_CODE) field_u32(&field, &run->exit_code);
     if (field.tag == TAG_SIGNAL) field_u32(&field, &run->signal);
     if (field.tag == TAG_PID) field_u32(&field, &run->pid);
+    if (field.tag == TAG_PROCESS) field_u32(&field, &run->process);
+    if (field.tag == TAG_OOM_KILLED) field_u32(&field, &run->oom_killed);
     if (field.tag == TAG_DURATION_US) field_u64(&field, &run->duration_us);
     if (field.tag == TAG_MESSAGE) {
       snprintf(run->message, sizeof run->message, "%.*s", (int)field.length, (const char *)field.bytes);
     }
   }
+}
+
+static void take_skipped(struct run *run, const struct message *message) {
+  struct field_reader reader = fields_read(message->payload, message->length);
+  struct field stream, skipped;
+  uint32_t number;
+  uint64_t bytes;
+  if (!fields_next(&reader, &stream) || !fields_next(&reader, &skipped)) return;
+  if (field_u32(&stream, &number) && field_u64(&skipped, &bytes)) run->skipped[number - 1] += bytes;
 }
 
 void run_take(struct run *run, const struct message *message) {
@@ -180,6 +191,8 @@ void run_take(struct run *run, const struct message *message) {
     run->ends++;
   } else if (message->type == TYPE_CREDIT) {
     run->granted += get_u32(message->payload);
+  } else if (message->type == TYPE_SKIPPED) {
+    take_skipped(run, message);
   } else {
     take_result(run, message);
     run->ended = message->type == TYPE_RESULT;

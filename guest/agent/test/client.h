@@ -27,8 +27,10 @@ struct message {
 /* What came of one EXEC. Output beyond the buffers is counted only. */
 struct run {
   uint32_t status, error, exit_code, signal;
-  uint32_t pid;
+  uint32_t pid, process;
+  uint32_t oom_killed;
   uint64_t duration_us;
+  uint64_t skipped[2];
   uint32_t granted; /* input credit */
   int ends;
   bool ended, gone_away;

@@ -5,14 +5,27 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "detached.h"
 #include "fork.h"
+#include "ports.h"
 #include "spawn.h"
 
-enum { MOST_KILLED = 256 };
+enum { MOST = 4096, EXIT_CODES = 256 };
+
+struct fake {
+  pid_t pid;
+  int signal;
+};
 
 static pid_t next_pid = 1000;
-static pid_t killed[MOST_KILLED];
-static int killed_count;
+static struct fake fakes[MOST];
+static int count;
+
+static pid_t new_pid(void) {
+  if (count == MOST) count = 0;
+  fakes[count++] = (struct fake){.pid = next_pid};
+  return next_pid++;
+}
 
 void spawn_open(void) {}
 
@@ -25,7 +38,7 @@ bool spawn(const struct command *command, struct process *process, struct outcom
   if (length == 0 || command->arguments[0][0] == 'n') {
     return fail(outcome, STATUS_NOT_FOUND, ENOENT, "%s: command not found", command->arguments[0]);
   }
-  *process = (struct process){.pid = next_pid++, .input = -1, .output = -1, .errors = -1, .terminal = -1};
+  *process = (struct process){.pid = new_pid(), .input = -1, .output = -1, .errors = -1, .terminal = -1};
   if (pipe2(pipe_ends, O_NONBLOCK | O_CLOEXEC) == 0) {
     /* Some output that fits into the pipe; nobody holds its other end. */
     if (write(pipe_ends[1], command->arguments[0], strlen(command->arguments[0]) % 4096) < 0) process->errors = -1;
@@ -48,7 +61,7 @@ bool fork_worker(const struct task *task, struct worker_process *process, struct
   struct outcome told = {.status = STATUS_OK};
   int pipe_ends[2];
   if (next_pid % 7 == 0) return fail(outcome, STATUS_SYSTEM, EAGAIN, "cannot start a worker");
-  *process = (struct worker_process){.pid = next_pid++, .input = -1, .output = -1, .report = -1};
+  *process = (struct worker_process){.pid = new_pid(), .input = -1, .output = -1, .report = -1};
   if (pipe2(pipe_ends, O_NONBLOCK | O_CLOEXEC) < 0) return fail(outcome, STATUS_SYSTEM, errno, "no pipe");
   if (next_pid % 3 != 0 && write(pipe_ends[1], &told, sizeof told) < 0) told.error = errno;
   close(pipe_ends[1]);
@@ -66,9 +79,29 @@ bool fork_worker(const struct task *task, struct worker_process *process, struct
 }
 
 void kill_group(pid_t leader, int signal) {
-  if (killed_count < MOST_KILLED && signal != 0) killed[killed_count++] = leader;
+  for (int i = 0; i < count; i++) {
+    if (fakes[i].pid == leader) fakes[i].signal = signal;
+  }
 }
 
-void fake_process_exits(struct session *session) {
-  while (killed_count > 0) session_reaped(session, killed[--killed_count], 9);
+static void tell(pid_t pid, int wait_status) {
+  bool known = detached_reaped(pid, wait_status);
+  for (int i = 0; i < MAX_PORTS && !known; i++) known = session_reaped(&ports[i], pid, wait_status);
+}
+
+void fake_process_exits(void) {
+  int left = 0;
+  for (int i = 0; i < count; i++) {
+    struct fake fake = fakes[i];
+    /* Every exit code comes up: 137 is one that the agent looks at. */
+    if (fake.signal != 0) tell(fake.pid, fake.signal);
+    else if (fake.pid % 3 == 0) tell(fake.pid, (fake.pid % EXIT_CODES) << 8);
+    else fakes[left++] = fake;
+  }
+  count = left;
+}
+
+void fake_process_forget(void) {
+  count = 0;
+  next_pid = 1000;
 }

@@ -4,11 +4,11 @@
 
 #include <stdint.h>
 
-enum watch_kind { WATCH_SIGNALS, WATCH_UEVENTS, WATCH_PORT, WATCH_OUTPUT, WATCH_INPUT, WATCH_SINK };
+enum watch_kind { WATCH_SIGNALS, WATCH_UEVENTS, WATCH_PORT, WATCH_OUTPUT, WATCH_INPUT, WATCH_SINK, WATCH_DETACHED };
 
 struct watch {
   uint8_t kind;
-  uint8_t session; /* or the number of a sink */
+  uint8_t session; /* or the place of a sink, or of a detached process */
   uint8_t request;
   uint8_t stream;
 };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/wait.h>
 
+#include "detached.h"
 #include "ports.h"
 
 bool reap(void) {
@@ -12,8 +13,7 @@ bool reap(void) {
     if (pid == 0) return true;
     if (pid < 0 && errno == EINTR) continue;
     if (pid < 0) return false;
-    for (int i = 0; i < MAX_PORTS; i++) {
-      if (session_reaped(&ports[i], pid, status)) break;
-    }
+    bool known = detached_reaped(pid, status);
+    for (int i = 0; i < MAX_PORTS && !known; i++) known = session_reaped(&ports[i], pid, status);
   }
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "detached.h"
 #include "loop.h"
 #include "ports.h"
 #include "poweroff.h"
@@ -72,6 +73,9 @@ static void dispatch(const struct ready *ready) {
     case WATCH_SINK:
       sink_ready(watch.session);
       break;
+    case WATCH_DETACHED:
+      detached_output_ready(watch.session, watch.stream);
+      break;
   }
 }
 
@@ -94,6 +98,7 @@ bool serve_turn(bool more) {
   int count = loop_wait(ready, READY_AT_ONCE, more ? 0 : patience());
   for (int i = 0; i < count; i++) dispatch(&ready[i]);
   more = sinks_turn();
+  if (detached_turn()) more = true;
   for (int i = 0; i < MAX_PORTS; i++) {
     if (ports[i].output.bytes != NULL && session_turn(&ports[i])) more = true;
   }

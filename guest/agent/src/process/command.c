@@ -41,65 +41,87 @@ static bool become(struct command *command, const struct who *who, struct outcom
   return true;
 }
 
+/* What the fields say while they are read. */
+struct parsing {
+  struct command *command;
+  struct outcome *outcome;
+  size_t argument_count;
+  size_t environment_count;
+  struct who who;
+  uint32_t flags;
+};
+
+static void put_variable(struct parsing *parsing, char *variable) {
+  size_t most = sizeof environment / sizeof *environment - 1;
+  parsing->environment_count = environment_put(environment, parsing->environment_count, most, variable);
+}
+
+static bool take_field(struct parsing *parsing, const struct field *field) {
+  struct command *command = parsing->command;
+  struct outcome *outcome = parsing->outcome;
+  char *text;
+  switch (field->tag) {
+    case TAG_ARG:
+      command->arguments[parsing->argument_count++] = field_string(field);
+      return true;
+    case TAG_ENV:
+      text = field_string(field);
+      if (!environment_is_variable(text)) {
+        return fail(outcome, STATUS_BAD_REQUEST, 0, "ENV is not NAME=value: %s", text);
+      }
+      put_variable(parsing, text);
+      return true;
+    case TAG_CWD:
+      command->directory = text = field_string(field);
+      return text[0] == '/' || fail(outcome, STATUS_BAD_REQUEST, 0, "CWD is not absolute: %s", text);
+    case TAG_NAME:
+      command->name = text = field_string(field);
+      if (text[0] != '\0' && strlen(text) <= MAX_NAME) return true;
+      return fail(outcome, STATUS_BAD_REQUEST, 0, "NAME is empty or longer than %d bytes", MAX_NAME);
+    case TAG_FLAGS:
+      return parse_number(field, &parsing->flags, "FLAGS", outcome);
+    case TAG_WINDOW:
+      return parse_number(field, &command->window, "WINDOW", outcome);
+    case TAG_COLUMNS:
+      return parse_size(field, &command->size.columns, "COLUMNS", outcome);
+    case TAG_ROWS:
+      return parse_size(field, &command->size.rows, "ROWS", outcome);
+    default:
+      return !who_is_tag(field->tag) || who_take(&parsing->who, field, outcome);
+  }
+}
+
 bool command_parse(struct command *command, const struct frame *frame, struct outcome *outcome) {
   struct field_reader reader = fields_read(frame->payload, frame->length);
   struct field field;
-  size_t argument_count = 0;
-  size_t environment_count = environment_start(environment);
-  struct who who = {0};
-  uint32_t flags = 0;
+  struct parsing parsing = {
+      .command = command,
+      .outcome = outcome,
+      .environment_count = environment_start(environment),
+  };
   *command = (struct command){
       .arguments = arguments + 1,
       .environment = environment,
       .home = "/root",
+      .name = "",
       .size = {.columns = DEFAULT_COLUMNS, .rows = DEFAULT_ROWS},
       .window = DEFAULT_OUTPUT_WINDOW,
   };
   while (fields_next(&reader, &field)) {
-    char *text;
-    switch (field.tag) {
-      case TAG_ARG:
-        command->arguments[argument_count++] = field_string(&field);
-        break;
-      case TAG_ENV:
-        text = field_string(&field);
-        if (!environment_is_variable(text)) {
-          return fail(outcome, STATUS_BAD_REQUEST, 0, "ENV is not NAME=value: %s", text);
-        }
-        environment_count = environment_put(environment, environment_count,
-                                            sizeof environment / sizeof *environment - 1, text);
-        break;
-      case TAG_CWD:
-        command->directory = text = field_string(&field);
-        if (text[0] != '/') return fail(outcome, STATUS_BAD_REQUEST, 0, "CWD is not absolute: %s", text);
-        break;
-      case TAG_FLAGS:
-        if (!parse_number(&field, &flags, "FLAGS", outcome)) return false;
-        break;
-      case TAG_WINDOW:
-        if (!parse_number(&field, &command->window, "WINDOW", outcome)) return false;
-        break;
-      case TAG_COLUMNS:
-        if (!parse_size(&field, &command->size.columns, "COLUMNS", outcome)) return false;
-        break;
-      case TAG_ROWS:
-        if (!parse_size(&field, &command->size.rows, "ROWS", outcome)) return false;
-        break;
-      default:
-        if (who_is_tag(field.tag) && !who_take(&who, &field, outcome)) return false;
-        break;
-    }
+    if (!take_field(&parsing, &field)) return false;
   }
-  if (argument_count == 0) return fail(outcome, STATUS_BAD_REQUEST, 0, "EXEC without an ARG");
+  command->arguments[parsing.argument_count] = NULL;
+  command->has_input = (parsing.flags & EXEC_HAS_INPUT) != 0;
+  command->has_terminal = (parsing.flags & EXEC_TTY) != 0;
+  command->is_detached = (parsing.flags & EXEC_DETACHED) != 0;
+  if (parsing.argument_count == 0) return fail(outcome, STATUS_BAD_REQUEST, 0, "EXEC without an ARG");
   if (command->window > MAX_CREDIT) {
     return fail(outcome, STATUS_BAD_REQUEST, 0, "WINDOW of %u is over %u", command->window, MAX_CREDIT);
   }
-  command->arguments[argument_count] = NULL;
-  command->has_input = (flags & EXEC_HAS_INPUT) != 0;
-  command->has_terminal = (flags & EXEC_TTY) != 0;
-  if (command->has_terminal && environment_get(environment, "TERM") == NULL) {
-    environment_put(environment, environment_count, sizeof environment / sizeof *environment - 1, default_terminal);
+  if (command->is_detached && (command->has_input || command->has_terminal)) {
+    return fail(outcome, STATUS_BAD_REQUEST, 0, "DETACHED together with INPUT or TTY");
   }
+  if (command->has_terminal && environment_get(environment, "TERM") == NULL) put_variable(&parsing, default_terminal);
   command->path = environment_get(environment, "PATH");
-  return become(command, &who, outcome);
+  return become(command, &parsing.who, outcome);
 }

@@ -19,6 +19,8 @@ struct command {
   const struct account *account; /* NULL: root, as the agent itself */
   bool has_input;
   bool has_terminal;
+  bool is_detached;
+  const char *name; /* of a detached process; empty: none */
   struct terminal_size size; /* of the terminal */
   uint32_t window;
 };

@@ -1,26 +1,21 @@
 #include "exec.h"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "answer.h"
+#include "attach.h"
 #include "clock.h"
+#include "detached.h"
 #include "sink.h"
 #include "spawn.h"
 
 static void send_exit(struct session *session, const struct request *request) {
   struct answer answer;
-  const struct exec *exec = &request->exec;
   answer_end(session, request->id, STREAM_OUTPUT);
   answer_end(session, request->id, STREAM_ERRORS);
   answer_begin(&answer);
   fields_put_u32(&answer.fields, TAG_STATUS, STATUS_OK);
-  if (WIFSIGNALED(exec->wait_status)) {
-    fields_put_u32(&answer.fields, TAG_SIGNAL, (uint32_t)WTERMSIG(exec->wait_status));
-  } else {
-    fields_put_u32(&answer.fields, TAG_EXIT_CODE, (uint32_t)WEXITSTATUS(exec->wait_status));
-  }
-  fields_put_u64(&answer.fields, TAG_DURATION_US, exec->duration_us);
+  exit_put(&answer.fields, &request->exec.exit);
   answer_send(session, request->id, TYPE_RESULT, &answer);
 }
 
@@ -49,8 +44,7 @@ static bool exec_end_input(struct session *session, struct request *request) {
 
 static void exec_reaped(struct session *session, struct request *request, int wait_status) {
   (void)session;
-  request->exec.wait_status = wait_status;
-  request->exec.duration_us = monotonic_us() - request->exec.started_us;
+  request->exec.exit = (struct process_exit){wait_status, monotonic_us() - request->exec.started_us};
   for (int i = 0; i < 2 && request->exec.terminal < 0; i++) output_exit(&request->outputs[i]);
   if (request->exec.terminal >= 0) output_exit_of_terminal(&request->outputs[0]);
   input_close(&request->input);
@@ -73,25 +67,37 @@ static const struct request_kind exec_kind = {
     .release = exec_release,
 };
 
-void exec_request(struct session *session, const struct frame *frame) {
-  struct outcome outcome = {.status = STATUS_OK};
-  struct command command;
+static void start_attached(struct session *session, uint32_t id, const struct command *command,
+                           struct outcome *outcome) {
   struct process process;
   uint64_t started_us = monotonic_us();
-  if (!command_parse(&command, frame, &outcome) || !spawn(&command, &process, &outcome)) {
-    answer_outcome(session, frame->id, &outcome);
-    return;
-  }
-  struct request *request = request_open(session, frame->id, &exec_kind);
+  if (!spawn(command, &process, outcome)) return;
+  struct request *request = request_open(session, id, &exec_kind);
   request->pid = process.pid;
   request->exec = (struct exec){.started_us = started_us, .terminal = process.terminal};
   request_input(request, process.input);
-  request_output(session, request, STREAM_OUTPUT, process.output, command.window);
-  request_output(session, request, STREAM_ERRORS, process.errors, command.window);
+  request_output(session, request, STREAM_OUTPUT, process.output, command->window);
+  request_output(session, request, STREAM_ERRORS, process.errors, command->window);
   /* Most commands end, or print, at once: one message to the host then instead of two. */
   session_be_patient(session);
   struct answer answer;
   answer_begin(&answer);
   fields_put_u32(&answer.fields, TAG_PID, (uint32_t)process.pid);
-  answer_send(session, frame->id, TYPE_STARTED, &answer);
+  answer_send(session, id, TYPE_STARTED, &answer);
+}
+
+static void start_detached(struct session *session, uint32_t id, const struct command *command,
+                           struct outcome *outcome) {
+  struct detached *process = detached_start(command, outcome);
+  if (process != NULL) attach_start(session, id, process, command->window);
+}
+
+void exec_request(struct session *session, const struct frame *frame) {
+  struct outcome outcome = {.status = STATUS_OK};
+  struct command command;
+  if (command_parse(&command, frame, &outcome)) {
+    if (command.is_detached) start_detached(session, frame->id, &command, &outcome);
+    else start_attached(session, frame->id, &command, &outcome);
+  }
+  if (outcome.status != STATUS_OK) answer_outcome(session, frame->id, &outcome);
 }

@@ -4,15 +4,15 @@
 
 #include <stdint.h>
 
+#include "exit.h"
 #include "frame.h"
 
 struct session;
 
 struct exec {
-  int wait_status;
   int terminal; /* see struct process; -1: none */
   uint64_t started_us;
-  uint64_t duration_us;
+  struct process_exit exit;
 };
 
 void exec_request(struct session *session, const struct frame *frame);

@@ -3,6 +3,7 @@
 #include "configure.h"
 #include "files.h"
 #include "poweroff.h"
+#include "processes.h"
 #include "sockets.h"
 
 static bool find_number(const struct frame *frame, uint16_t tag, uint32_t *value) {
@@ -61,6 +62,9 @@ void session_request(struct session *session, const struct frame *frame) {
       break;
     case METHOD_CONNECT ... METHOD_WAIT_PORT:
       sockets_request(session, frame, method);
+      break;
+    case METHOD_PROCESS_LIST ... METHOD_PROCESS_SIGNAL:
+      processes_request(session, frame, method);
       break;
     default:
       answer_status(session, frame->id, STATUS_UNKNOWN_METHOD, "this agent does not know the METHOD");

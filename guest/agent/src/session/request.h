@@ -6,8 +6,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "attach.h"
 #include "exec.h"
 #include "input.h"
+#include "list.h"
 #include "output.h"
 #include "worker.h"
 
@@ -58,7 +60,9 @@ struct request {
   struct output outputs[2]; /* streams 1 and 2 */
   struct input input;
   union {
+    struct attach attach;
     struct exec exec;
+    struct list list;
     struct worker worker;
   };
 };
