@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "log.h"
 #include "loop.h"
+#include "oom.h"
 #include "poweroff.h"
 #include "serve.h"
 #include "spawn.h"
@@ -28,6 +29,7 @@ int main(void) {
   loop_open();
   boot_prepare();
   spawn_open();
+  oom_open();
   if (!boot_switch_root()) poweroff_now();
   log_line("version " AGENT_VERSION " ready %u ms after the kernel started", (unsigned)(monotonic_us() / 1000));
   serve();

@@ -43,7 +43,7 @@ static enum turn attach_turn(struct session *session, struct request *request) {
   answer_end(session, request->id, STREAM_ERRORS);
   answer_begin(&answer);
   fields_put_u32(&answer.fields, TAG_STATUS, STATUS_OK);
-  exit_put(&answer.fields, &process->exit);
+  life_put_exit(&process->life, &answer.fields);
   answer_send(session, request->id, TYPE_RESULT, &answer);
   process->is_told = true;
   return TURN_ENDED;

@@ -1,5 +1,6 @@
 #include "detached.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "attach.h"
@@ -32,8 +33,10 @@ bool detached_is_over(const struct detached *process) {
   return !process->runs && history_is_done(&process->streams[0]) && history_is_done(&process->streams[1]);
 }
 
-void detached_signal(const struct detached *process, int signal) {
-  if (process->runs) kill_group(process->pid, signal);
+void detached_signal(struct detached *process, int signal) {
+  if (!process->runs) return;
+  if (signal == SIGKILL) process->life.was_killed = true;
+  kill_group(process->pid, signal);
 }
 
 static bool name_runs(const char *name) {
@@ -88,15 +91,16 @@ struct detached *detached_start(const struct command *command, struct outcome *o
     fail(outcome, STATUS_BUSY, 0, "%d detached processes run, or nobody was told of their end", MAX_DETACHED);
     return NULL;
   }
-  uint64_t started_us = monotonic_us();
+  struct life life;
+  life_begin(&life);
   if (!spawn(command, &process, outcome)) return NULL;
   for (int i = 0; i < 2 && place->number != 0; i++) history_free(&place->streams[i]);
   *place = (struct detached){
       .number = ++last_number,
       .pid = process.pid,
       .runs = true,
-      .started_us = started_us,
       .start_ns = realtime_ns(),
+      .life = life,
   };
   open_stream(place, 0, process.output);
   open_stream(place, 1, process.errors);
@@ -110,7 +114,7 @@ bool detached_reaped(pid_t pid, int wait_status) {
     struct detached *process = &table[i];
     if (!process->runs || process->pid != pid) continue;
     process->runs = false;
-    process->exit = (struct process_exit){wait_status, monotonic_us() - process->started_us};
+    life_end(&process->life, pid, wait_status);
     for (int stream = 0; stream < 2; stream++) history_exit(&process->streams[stream]);
     due |= (uint64_t)1 << i;
     return true;

@@ -8,8 +8,8 @@
 
 #include "bounds.h"
 #include "command.h"
-#include "exit.h"
 #include "history.h"
+#include "life.h"
 #include "outcome.h"
 
 struct request;
@@ -19,9 +19,8 @@ struct detached {
   pid_t pid;
   bool runs;    /* else it was reaped, and `pid` may be somebody else's */
   bool is_told; /* a RESULT told how it ended */
-  uint64_t started_us;
   uint64_t start_ns;
-  struct process_exit exit;
+  struct life life;
   struct history streams[2];
   struct request *readers; /* linked by request->attach.next */
   char name[MAX_NAME + 1]; /* empty: none */
@@ -35,7 +34,7 @@ struct detached *detached_start(const struct command *command, struct outcome *o
 struct detached *detached_find(uint32_t number);
 /* The one with the lowest number above this one, or NULL. */
 struct detached *detached_next(uint32_t number);
-void detached_signal(const struct detached *process, int signal);
+void detached_signal(struct detached *process, int signal);
 /* It has ended, and all that it wrote was read. */
 bool detached_is_over(const struct detached *process);
 

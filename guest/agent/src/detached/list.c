@@ -19,7 +19,7 @@ static void put_record(struct field_writer *fields, const struct detached *proce
     fields_put(fields, TAG_ARG, process->arguments + at, strlen(process->arguments + at));
   }
   fields_put_u64(fields, TAG_START_NS, process->start_ns);
-  if (!process->runs) exit_put(fields, &process->exit);
+  if (!process->runs) life_put_exit(&process->life, fields);
 }
 
 static void write_records(struct list *list) {

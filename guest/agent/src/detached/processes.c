@@ -26,7 +26,7 @@ static bool parse(struct order *order, const struct frame *frame, struct outcome
   return fail(outcome, STATUS_BAD_REQUEST, 0, "WINDOW of %u is over %u", order->window, MAX_CREDIT);
 }
 
-static void signal_process(struct session *session, uint32_t id, const struct detached *process, uint32_t signal) {
+static void signal_process(struct session *session, uint32_t id, struct detached *process, uint32_t signal) {
   if (signal < 1 || signal > 64) {
     answer_status(session, id, STATUS_BAD_REQUEST, "SIGNAL is missing or not in 1 to 64");
     return;

@@ -1,10 +1,10 @@
 #include "exec.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include "answer.h"
 #include "attach.h"
-#include "clock.h"
 #include "detached.h"
 #include "sink.h"
 #include "spawn.h"
@@ -15,7 +15,7 @@ static void send_exit(struct session *session, const struct request *request) {
   answer_end(session, request->id, STREAM_ERRORS);
   answer_begin(&answer);
   fields_put_u32(&answer.fields, TAG_STATUS, STATUS_OK);
-  exit_put(&answer.fields, &request->exec.exit);
+  life_put_exit(&request->exec.life, &answer.fields);
   answer_send(session, request->id, TYPE_RESULT, &answer);
 }
 
@@ -29,7 +29,10 @@ static enum turn exec_turn(struct session *session, struct request *request) {
 static void exec_control(struct session *session, struct request *request, const struct control *control) {
   (void)session;
   /* Once it is reaped, its number may be somebody else's. */
-  if (control->signal != 0 && request->pid != 0) kill_group(request->pid, control->signal);
+  if (control->signal != 0 && request->pid != 0) {
+    if (control->signal == SIGKILL) request->exec.life.was_killed = true;
+    kill_group(request->pid, control->signal);
+  }
   if (control->columns != 0 && control->rows != 0 && request->exec.terminal >= 0) {
     terminal_resize(request->exec.terminal, (struct terminal_size){control->columns, control->rows});
   }
@@ -42,9 +45,9 @@ static bool exec_end_input(struct session *session, struct request *request) {
   return request->input.writable;
 }
 
-static void exec_reaped(struct session *session, struct request *request, int wait_status) {
+static void exec_reaped(struct session *session, struct request *request, pid_t pid, int wait_status) {
   (void)session;
-  request->exec.exit = (struct process_exit){wait_status, monotonic_us() - request->exec.started_us};
+  life_end(&request->exec.life, pid, wait_status);
   for (int i = 0; i < 2 && request->exec.terminal < 0; i++) output_exit(&request->outputs[i]);
   if (request->exec.terminal >= 0) output_exit_of_terminal(&request->outputs[0]);
   input_close(&request->input);
@@ -52,11 +55,12 @@ static void exec_reaped(struct session *session, struct request *request, int wa
 
 static void exec_release(struct session *session, struct request *request, bool answered) {
   (void)session;
+  /* First: a terminal that no process has open is at its end then, and needs no sink. */
+  if (request->exec.terminal >= 0) close(request->exec.terminal);
   for (int i = 0; i < 2 && answered; i++) {
     if (request->outputs[i].fd >= 0) sink_adopt(request->outputs[i].fd);
     request->outputs[i].fd = -1;
   }
-  if (request->exec.terminal >= 0) close(request->exec.terminal);
 }
 
 static const struct request_kind exec_kind = {
@@ -70,11 +74,12 @@ static const struct request_kind exec_kind = {
 static void start_attached(struct session *session, uint32_t id, const struct command *command,
                            struct outcome *outcome) {
   struct process process;
-  uint64_t started_us = monotonic_us();
+  struct life life;
+  life_begin(&life);
   if (!spawn(command, &process, outcome)) return;
   struct request *request = request_open(session, id, &exec_kind);
   request->pid = process.pid;
-  request->exec = (struct exec){.started_us = started_us, .terminal = process.terminal};
+  request->exec = (struct exec){.life = life, .terminal = process.terminal};
   request_input(request, process.input);
   request_output(session, request, STREAM_OUTPUT, process.output, command->window);
   request_output(session, request, STREAM_ERRORS, process.errors, command->window);

@@ -4,15 +4,14 @@
 
 #include <stdint.h>
 
-#include "exit.h"
 #include "frame.h"
+#include "life.h"
 
 struct session;
 
 struct exec {
+  struct life life;
   int terminal; /* see struct process; -1: none */
-  uint64_t started_us;
-  struct process_exit exit;
 };
 
 void exec_request(struct session *session, const struct frame *frame);

@@ -27,8 +27,9 @@ static enum turn worker_turn(struct session *session, struct request *request) {
   return TURN_ENDED;
 }
 
-static void worker_reaped(struct session *session, struct request *request, int wait_status) {
+static void worker_reaped(struct session *session, struct request *request, pid_t pid, int wait_status) {
   (void)session;
+  (void)pid;
   request->worker.wait_status = wait_status;
   input_close(&request->input);
 }

@@ -38,7 +38,7 @@ struct request_kind {
   enum turn (*turn)(struct session *session, struct request *request);
   void (*control)(struct session *session, struct request *request, const struct control *control);
   /* The process has been reaped; request->pid is 0 by now. */
-  void (*reaped)(struct session *session, struct request *request, int wait_status);
+  void (*reaped)(struct session *session, struct request *request, pid_t pid, int wait_status);
   /*
    * The host sent END, and all before it was taken. Without it, or after it returned true, the input is closed. False: it
    * is called again once the descriptor is writable.

@@ -104,7 +104,7 @@ bool session_reaped(struct session *session, pid_t pid, int wait_status) {
     struct request *request = &session->requests[i];
     if (request->pid != pid) continue;
     request->pid = 0;
-    if (request->kind->reaped != NULL) request->kind->reaped(session, request, wait_status);
+    if (request->kind->reaped != NULL) request->kind->reaped(session, request, pid, wait_status);
     request_wake(session, request);
     return true;
   }
