@@ -90,5 +90,18 @@ int main(void) {
   environment_start(list);
   EXPECT(environment_get(list, "ONE") == NULL && strcmp(environment_get(list, "TWO"), "line\n\"quoted\"") == 0);
   EXPECT(refuses(TAG_ENV, "=x") && refuses(TAG_ENV, "x"));
+  fact("FLAGS bit 0 replaces the variables also by none, and login shells hear of every change");
+  begin();
+  put_text(TAG_ENV, "A=1");
+  put_text(TAG_ENV, "B=2");
+  EXPECT(configure() && strcmp(fake_system_log, "variable A=1\nvariable B=2\n") == 0);
+  begin();
+  fields_put_u32(&fields, TAG_FLAGS, 0);
+  EXPECT(configure() && fake_system_log[0] == '\0');
+  begin();
+  fields_put_u32(&fields, TAG_FLAGS, CONFIGURE_REPLACES_ENV);
+  EXPECT(configure() && strcmp(fake_system_log, "variables none\n") == 0);
+  environment_start(list);
+  EXPECT(environment_get(list, "A") == NULL && refuses(TAG_FLAGS, "12345"));
   return conclude();
 }

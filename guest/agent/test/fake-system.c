@@ -49,6 +49,13 @@ bool system_set_resolvers(const char *const *resolvers, size_t count, struct out
   return true;
 }
 
+bool system_set_variables(char *const *variables, size_t count, struct outcome *outcome) {
+  (void)outcome;
+  if (count == 0) record("variables", "none");
+  for (size_t i = 0; i < count; i++) record("variable", variables[i]);
+  return true;
+}
+
 bool system_grow_root(struct outcome *outcome) {
   (void)outcome;
   return record("grow", "root");

@@ -67,7 +67,12 @@ static bool parse_field(struct configuration *configuration, const struct field 
     case TAG_ENV:
       text = field_string(field);
       configuration->variables[configuration->variable_count++] = (char *)(uintptr_t)text;
+      configuration->replaces_variables = true;
       return environment_is_variable(text) || bad(outcome, "ENV", "is not NAME=value");
+    case TAG_FLAGS:
+      if (!field_u32(field, &number)) return bad(outcome, "FLAGS", "is not one u32");
+      if ((number & CONFIGURE_REPLACES_ENV) != 0) configuration->replaces_variables = true;
+      return true;
     case TAG_GROW_ROOT:
       if (!field_u32(field, &number) || number > 1) return bad(outcome, "GROW_ROOT", "is neither 0 nor 1");
       configuration->grow_root = number == 1;
@@ -88,9 +93,10 @@ bool configuration_parse(struct configuration *configuration, const struct frame
   return true;
 }
 
-static void replace_variables(const struct configuration *configuration) {
+static bool replace_variables(const struct configuration *configuration, struct outcome *outcome) {
   environment_begin();
   for (size_t i = 0; i < configuration->variable_count; i++) environment_add(configuration->variables[i]);
+  return system_set_variables(configuration->variables, configuration->variable_count, outcome);
 }
 
 bool configuration_apply(const struct configuration *configuration, struct outcome *outcome) {
@@ -101,6 +107,6 @@ bool configuration_apply(const struct configuration *configuration, struct outco
   if (c->has_address && !system_set_address(c->address, c->prefix, outcome)) return false;
   if (c->has_gateway && !system_set_gateway(c->gateway, outcome)) return false;
   if (c->resolver_count != 0 && !system_set_resolvers(c->resolvers, c->resolver_count, outcome)) return false;
-  if (c->variable_count != 0) replace_variables(c);
+  if (c->replaces_variables && !replace_variables(c, outcome)) return false;
   return !c->grow_root || system_grow_root(outcome);
 }

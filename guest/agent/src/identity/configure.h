@@ -25,8 +25,9 @@ struct configuration {
   struct in_addr gateway;
   const char *resolvers[MAX_RESOLVERS];
   size_t resolver_count;
-  char **variables; /* NULL-terminated */
+  char **variables;
   size_t variable_count;
+  bool replaces_variables; /* also by none */
   bool grow_root;
 };
 

@@ -1,4 +1,4 @@
-/* What makes a restored guest differ from its siblings: entropy, time, name; and who resolves names for it. */
+/* What makes a restored guest differ from its siblings: entropy, time, name; who resolves names for it, and its variables. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "login-shells.h"
+#include "new-file.h"
 #include "system.h"
 
 /* From linux/random.h, which a musl toolchain lacks. */
@@ -40,19 +42,12 @@ bool system_set_clock(uint64_t nanoseconds, struct outcome *outcome) {
   return clock_settime(CLOCK_REALTIME, &now) == 0 || system_failed(outcome, "cannot set the clock");
 }
 
-/* A rename replaces a symbolic link too, and nobody reads half a file. */
 static bool write_file(const char *path, const char *text, size_t size, struct outcome *outcome) {
-  char temporary[64];
-  snprintf(temporary, sizeof temporary, "%s.smolvm", path);
+  static struct new_file file;
   mkdir("/etc", 0755);
-  int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-  if (fd < 0) return system_failed(outcome, path);
-  bool done = write(fd, text, size) == (ssize_t)size;
-  close(fd);
-  if (done && rename(temporary, path) == 0) return true;
-  system_failed(outcome, path);
-  unlink(temporary);
-  return false;
+  new_file_begin(&file, path);
+  new_file_put(&file, text, size);
+  return new_file_finish(&file, outcome);
 }
 
 bool system_set_hostname(const char *name, struct outcome *outcome) {
@@ -71,4 +66,14 @@ bool system_set_resolvers(const char *const *resolvers, size_t count, struct out
     used += (size_t)snprintf(text + used, sizeof text - used, "nameserver %s\n", resolvers[i]);
   }
   return write_file("/etc/resolv.conf", text, used, outcome);
+}
+
+bool system_set_variables(char *const *variables, size_t count, struct outcome *outcome) {
+  static const struct login_shells paths = {
+      .directory = "/run/smolvm",
+      .environment = "/run/smolvm/environment.sh",
+      .profiles = "/etc/profile.d",
+      .profile = "/etc/profile.d/smolvm.sh",
+  };
+  return login_shells_write(&paths, variables, count, outcome);
 }

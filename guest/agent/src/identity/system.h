@@ -15,6 +15,8 @@ bool system_set_hostname(const char *name, struct outcome *outcome);
 bool system_set_address(struct in_addr address, unsigned prefix, struct outcome *outcome);
 bool system_set_gateway(struct in_addr gateway, struct outcome *outcome);
 bool system_set_resolvers(const char *const *resolvers, size_t count, struct outcome *outcome);
+/* For login shells. `NAME=value` each. */
+bool system_set_variables(char *const *variables, size_t count, struct outcome *outcome);
 bool system_grow_root(struct outcome *outcome);
 /* Part of every boot: programs expect 127.0.0.1 to work. */
 void system_start_loopback(void);
