@@ -6,8 +6,13 @@ enum {
   MAX_PORTS = 9,
   /* Per session. A watch has one byte for it (see loop.h). */
   MAX_REQUESTS = 256,
-  /* Input bytes that one request may have unread: the WINDOW of WELCOME. A power of two (see ring.h). */
+  /*
+   * Input bytes that a request may have unread: the WINDOW of WELCOME at first, and the larger one while it sends much and
+   * has one of the places (see input.h). Powers of two, and whole pages.
+   */
+  FIRST_INPUT_WINDOW = 4096,
   INPUT_WINDOW = 65536,
+  MAX_WIDE_INPUTS = 32,
   /* Output of one session that the port has not taken yet. A power of two. */
   OUTPUT_RING = 131072,
   /* Part of the output ring that DATA may not use: a flood leaves room for STARTED, CREDIT, END and RESULT. */

@@ -46,6 +46,15 @@ int agent_descriptors(void) {
   return count;
 }
 
+bool agent_settles_at(int descriptors) {
+  const struct timespec pause = {.tv_nsec = 10000000};
+  for (int tries = 0; tries < 200; tries++) {
+    if (agent_descriptors() <= descriptors) return true;
+    nanosleep(&pause, NULL);
+  }
+  return false;
+}
+
 /* A zombie has ended: where nobody reaps orphans, as in a container without an init, it stays one. */
 static bool is_zombie(pid_t pid) {
   char stat_path[64];

@@ -15,6 +15,8 @@ void agent_start(void);
 /* Ends it in good order. True: it found no leak and no other fault. */
 bool agent_stop(void);
 int agent_descriptors(void);
+/* Waits until it has no more than these: it must not take longer than two seconds. */
+bool agent_settles_at(int descriptors);
 /* Waits until the process is gone: it must not take longer than two seconds. */
 bool is_gone(pid_t pid);
 bool connect_or_abort(struct client *client);

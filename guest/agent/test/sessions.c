@@ -133,30 +133,58 @@ static void test_offences(void) {
   }
 }
 
-static void test_credit_of_input(void) {
+static uint32_t await_credit(int quiet_ms) {
+  struct message message;
+  uint32_t credit = 0;
+  while (client_next(&client, &message, quiet_ms)) {
+    if (message.type == TYPE_CREDIT) credit += get_u32(message.payload);
+  }
+  return credit;
+}
+
+/* Sends request `id` all that it takes while nobody reads. Returns how much that was. */
+static size_t fill_input(uint32_t id) {
   static uint8_t bytes[INPUT_WINDOW];
+  size_t sent = 0;
+  for (uint32_t credit = FIRST_INPUT_WINDOW; credit != 0; credit = await_credit(100)) {
+    EXPECT(client_send(&client, TYPE_DATA, id, 0, bytes, credit));
+    sent += credit;
+  }
+  return sent;
+}
+
+enum { PIPE = 65536 };
+
+static void test_credit_of_input(void) {
   fact("input up to the window is taken while the process reads nothing, and one byte more ends the session");
   connect_or_abort(&client);
   client_shell(&client, 1, "exec sleep 1000", 1, 0);
-  struct message message;
-  EXPECT(client_next(&client, &message, 5000) && message.type == TYPE_STARTED);
-  /* The pipe takes 64 KiB at once, for which credit comes back, then the buffer takes as much. */
-  uint32_t credit = INPUT_WINDOW;
-  size_t sent = 0;
-  while (credit != 0) {
-    EXPECT(client_send(&client, TYPE_DATA, 1, 0, bytes, credit));
-    sent += credit;
-    credit = 0;
-    while (client_next(&client, &message, 200)) {
-      EXPECT(message.type == TYPE_CREDIT);
-      credit += get_u32(message.payload);
-    }
-  }
-  EXPECT(sent >= INPUT_WINDOW && sent <= 2 * INPUT_WINDOW + 4096);
+  await_credit(100);
+  size_t sent = fill_input(1);
+  EXPECT(sent >= INPUT_WINDOW && sent <= PIPE + INPUT_WINDOW);
   EXPECT(ping(2));
-  client_send(&client, TYPE_DATA, 1, 0, bytes, INPUT_WINDOW / 4);
+  client_send(&client, TYPE_DATA, 1, 0, "x", 1);
   client_finish(&client, 1, &run);
   EXPECT(run.gone_away && run.status == STATUS_PROTOCOL);
+  client_close(&client);
+  fact("32 inputs that send much have the large window, the next one has the small one until one of these closes");
+  connect_or_abort(&client);
+  for (uint32_t id = 1; id <= MAX_WIDE_INPUTS + 1; id++) client_shell(&client, id, "exec sleep 1000", 1, 0);
+  await_credit(300);
+  static uint8_t bytes[FIRST_INPUT_WINDOW];
+  for (uint32_t id = 1; id <= MAX_WIDE_INPUTS; id++) {
+    client_send(&client, TYPE_DATA, id, 0, bytes, sizeof bytes);
+  }
+  EXPECT(await_credit(300) == MAX_WIDE_INPUTS * INPUT_WINDOW);
+  sent = fill_input(MAX_WIDE_INPUTS + 1);
+  EXPECT(sent >= FIRST_INPUT_WINDOW && sent <= PIPE + FIRST_INPUT_WINDOW);
+  client_send(&client, TYPE_CANCEL, 1, 0, NULL, 0);
+  client_finish(&client, 1, &run);
+  EXPECT(run.status == STATUS_CANCELLED);
+  client_shell(&client, 1, "exec sleep 1000", 1, 0);
+  await_credit(100);
+  sent = fill_input(1);
+  EXPECT(sent >= INPUT_WINDOW && sent <= PIPE + INPUT_WINDOW);
   client_close(&client);
 }
 
@@ -188,7 +216,7 @@ int main(void) {
   test_offences();
   test_credit_of_input();
   fact("sessions leave no descriptors open");
-  EXPECT(agent_descriptors() <= before + 1);
+  EXPECT(agent_settles_at(before + 1));
   fact("the sanitizers found no fault in the agent");
   EXPECT(agent_stop());
   return conclude();

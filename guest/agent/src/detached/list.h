@@ -1,4 +1,4 @@
-/* PROCESS_LIST: all detached processes as they are at the moment of the request. */
+/* PROCESS_LIST: a record for each detached process, in the order of their numbers. */
 #ifndef SMOLVM_LIST_H
 #define SMOLVM_LIST_H
 
@@ -8,7 +8,8 @@
 struct session;
 
 struct list {
-  uint8_t *records; /* mapped */
+  uint32_t last;   /* the number of the process whose record was written last */
+  uint8_t *record; /* mapped: the host may take it piece by piece */
   size_t size;
   size_t sent;
 };

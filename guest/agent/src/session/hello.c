@@ -34,7 +34,7 @@ void session_hello(struct session *session, const struct frame *frame) {
   fields_put(fields, TAG_NONCE, nonce, NONCE_SIZE);
   fields_put(fields, TAG_AGENT, AGENT_VERSION, sizeof AGENT_VERSION - 1);
   fields_put_u32(fields, TAG_MAX_REQUESTS, MAX_REQUESTS);
-  fields_put_u32(fields, TAG_WINDOW, INPUT_WINDOW);
+  fields_put_u32(fields, TAG_WINDOW, FIRST_INPUT_WINDOW);
   ring_push(&session->output, sync_word, SYNC_SIZE);
   answer_send(session, 0, TYPE_WELCOME, &answer);
   session->greeted = true;

@@ -7,28 +7,50 @@
 #include "bytes.h"
 #include "session.h"
 
-/* Fewer, larger CREDIT frames: the host is out of credit only if more than this is owed or still buffered. */
-enum { GRANT = INPUT_WINDOW / 4 };
+static unsigned wide_inputs;
+
+void input_open(struct input *input, int fd) {
+  *input = (struct input){.fd = fd, .writable = true, .window = FIRST_INPUT_WINDOW, .credit = FIRST_INPUT_WINDOW};
+}
+
+void input_widen(struct input *input, uint32_t more) {
+  input->window += more;
+  input->owed += more;
+}
+
+/* The first window is for the many that send little. */
+static void widen_if_it_sends_much(struct input *input) {
+  if (input->window != FIRST_INPUT_WINDOW || input->credit >= FIRST_INPUT_WINDOW / 2) return;
+  /* A buffer of the smaller size has to be empty before it can become a larger one. */
+  if (input->ring.bytes != NULL || wide_inputs == MAX_WIDE_INPUTS) return;
+  wide_inputs++;
+  input->is_wide = true;
+  input_widen(input, INPUT_WINDOW - FIRST_INPUT_WINDOW);
+}
 
 /* The buffer's pages go back to the kernel as soon as it is of no use. */
 static void drop_buffer(struct input *input) {
-  if (input->ring.bytes != NULL) munmap(input->ring.bytes, INPUT_WINDOW);
+  if (input->ring.bytes != NULL) munmap(input->ring.bytes, input->ring.size);
   input->ring = (struct ring){0};
 }
 
 void input_close(struct input *input) {
   if (input->fd >= 0) close(input->fd);
   input->fd = -1;
+  if (input->is_wide) wide_inputs--;
+  input->is_wide = false;
   /* Nobody will read it, yet the host gets its credit back: a program may well ignore its input. */
   input->owed += (uint32_t)input->ring.used;
   drop_buffer(input);
 }
 
 static bool has_buffer(struct input *input) {
+  size_t size = FIRST_INPUT_WINDOW;
   if (input->ring.bytes != NULL) return true;
-  void *bytes = mmap(NULL, INPUT_WINDOW, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  while (size < input->window) size *= 2;
+  void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (bytes == MAP_FAILED) return false;
-  input->ring = (struct ring){.bytes = bytes, .size = INPUT_WINDOW};
+  input->ring = (struct ring){.bytes = bytes, .size = size};
   return true;
 }
 
@@ -94,5 +116,7 @@ void input_pump(struct session *session, struct request *request) {
     /* Only now: most input fits into the pipe and needs no watching. */
     input->watched = loop_add(input->fd, READY_WRITE, request_watch(session, request, WATCH_INPUT, 0)) == 0;
   }
-  if (input->owed >= GRANT && !input->ended) give_credit(session, request);
+  if (input->fd >= 0 && !input->ended) widen_if_it_sends_much(input);
+  /* Fewer, larger CREDIT frames: the host is out of credit only if more than this is owed or still buffered. */
+  if (input->owed >= input->window / 4 && !input->ended) give_credit(session, request);
 }

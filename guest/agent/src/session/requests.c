@@ -34,8 +34,8 @@ struct request *request_open(struct session *session, uint32_t id, const struct 
       .id = id,
       .kind = kind,
       .outputs = {{.fd = -1}, {.fd = -1}},
-      .input = {.fd = -1, .credit = INPUT_WINDOW},
   };
+  input_open(&request->input, -1);
   set_add(&session->open, place);
   set_add(&session->due, place);
   return request;
@@ -50,10 +50,7 @@ void request_output(struct session *session, struct request *request, enum strea
   output->readable = loop_add(fd, READY_READ, request_watch(session, request, WATCH_OUTPUT, stream - 1)) < 0;
 }
 
-void request_input(struct request *request, int fd) {
-  request->input.fd = fd;
-  request->input.writable = true;
-}
+void request_input(struct request *request, int fd) { input_open(&request->input, fd); }
 
 bool request_pump(struct session *session, struct request *request) {
   bool more = false;

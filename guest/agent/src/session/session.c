@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "answer.h"
@@ -16,7 +17,8 @@ enum { READS_A_TURN = 4 };
  */
 enum { DOUBT_US = 1000000 };
 
-static uint8_t output_rings[MAX_PORTS][OUTPUT_RING];
+/* Whole pages, which go back to the kernel when a session has ended. */
+static _Alignas(4096) uint8_t output_rings[MAX_PORTS][OUTPUT_RING];
 
 void session_open(struct session *session, uint8_t number, int fd) {
   session->fd = fd;
@@ -46,6 +48,13 @@ void session_goaway(struct session *session, enum status status, const char *mes
   answer_begin(&answer);
   answer_put_outcome(&answer, &outcome);
   answer_send(session, 0, TYPE_GOAWAY, &answer);
+}
+
+/* Nobody is there to take it. */
+static void drop_output(struct session *session) {
+  session_hunt(session);
+  ring_clear(&session->output);
+  madvise(session->output.bytes, OUTPUT_RING, MADV_DONTNEED);
 }
 
 /* False: the answers to more frames would not fit; the port has to take some first. */
@@ -90,8 +99,7 @@ static bool receive(struct session *session) {
     if (!handle_received(session)) {
       if (!is_hung_up(session)) return session->writable;
       /* Nobody is there to take the answers. A session that begins behind them in the buffer is found all the same. */
-      session_hunt(session);
-      ring_clear(&session->output);
+      drop_output(session);
       continue;
     }
     if (!session->readable) return false;
@@ -108,8 +116,7 @@ static bool receive(struct session *session) {
       session->readable = false;
       if (size == 0 && !has_lost_host(session)) continue;
       session->doubt_until_us = 0;
-      session_hunt(session);
-      ring_clear(&session->output);
+      drop_output(session);
     }
   }
   return true;
