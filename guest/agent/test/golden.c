@@ -16,7 +16,8 @@ struct name {
 static const struct name types[] = {
     {"HELLO", TYPE_HELLO}, {"REQUEST", TYPE_REQUEST}, {"CONTROL", TYPE_CONTROL}, {"CANCEL", TYPE_CANCEL},
     {"DATA", TYPE_DATA},   {"END", TYPE_END},         {"CREDIT", TYPE_CREDIT},   {"WELCOME", TYPE_WELCOME},
-    {"STARTED", TYPE_STARTED}, {"RESULT", TYPE_RESULT}, {"GOAWAY", TYPE_GOAWAY}, {NULL, 0},
+    {"STARTED", TYPE_STARTED}, {"RESULT", TYPE_RESULT}, {"GOAWAY", TYPE_GOAWAY}, {"SKIPPED", TYPE_SKIPPED},
+    {NULL, 0},
 };
 
 static const struct name tags[] = {
@@ -24,7 +25,11 @@ static const struct name tags[] = {
     {"STATUS", 7},   {"ERRNO", 8},      {"MESSAGE", 9},   {"PID", 10},         {"EXIT_CODE", 11}, {"SIGNAL", 12},
     {"DURATION_US", 13}, {"ARG", 14},   {"ENV", 15},      {"CWD", 16},         {"FLAGS", 17},    {"GRACE_MS", 18},
     {"HOSTNAME", 19}, {"CLOCK_NS", 20}, {"ENTROPY", 21},  {"ADDRESS", 22},     {"GATEWAY", 23},  {"RESOLVER", 24},
-    {"GROW_ROOT", 25}, {NULL, 0},
+    {"GROW_ROOT", 25}, {"COLUMNS", 26}, {"ROWS", 27},     {"USER", 28},        {"UID", 29},       {"GID", 30},
+    {"PROCESS", 31}, {"NAME", 32},      {"OOM_KILLED", 33}, {"START_NS", 34},  {"STREAM", 35},    {"SKIPPED", 36},
+    {"PATH", 37},    {"TARGET", 38},    {"OFFSET", 39},   {"LENGTH", 40},      {"MODE", 41},      {"SIZE", 42},
+    {"MTIME_NS", 43}, {"CTIME_NS", 44}, {"INODE", 45},    {"LINKS", 46},       {"EVENT", 47},     {"PORT", 48},
+    {NULL, 0},
 };
 
 static uint16_t number_of(const struct name *names, const char *name) {

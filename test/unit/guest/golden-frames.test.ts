@@ -12,9 +12,15 @@ import {
 import { FrameType, type Stream, Tag } from "../../../src/guest/protocol/frame-types.ts";
 import { type GoldenFrame, readGoldenFrames } from "./golden.ts";
 
-const TEXT_TAGS = new Set(["AGENT", "MESSAGE", "ARG", "ENV", "CWD", "HOSTNAME", "ADDRESS", "GATEWAY", "RESOLVER"]);
+const TEXT_TAGS = new Set([
+  ...["AGENT", "MESSAGE", "ARG", "ENV", "CWD", "HOSTNAME", "ADDRESS", "GATEWAY", "RESOLVER"],
+  ...["USER", "NAME", "PATH", "TARGET"],
+]);
 const BYTES_TAGS = new Set(["NONCE", "ENTROPY"]);
-const U64_TAGS = new Set(["CLOCK_NS", "DURATION_US"]);
+const U64_TAGS = new Set([
+  ...["CLOCK_NS", "DURATION_US", "START_NS", "SKIPPED"],
+  ...["OFFSET", "LENGTH", "SIZE", "MTIME_NS", "CTIME_NS", "INODE"],
+]);
 
 function encode(golden: GoldenFrame): Buffer {
   const type = FrameType[golden.type as keyof typeof FrameType];
