@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { ValidationError } from "../errors/smolvm-error.ts";
 import { deepFreeze } from "./deep-freeze.ts";
+import { checkEnvironment, checkEnvironmentSize } from "./environment.ts";
 import { nonEmptyText, parseOptions, wholeNumber } from "./parse-options.ts";
 import { checkVmId } from "./vm-id.ts";
 import type { VMConfig } from "./vm-config.ts";
@@ -9,15 +10,6 @@ const oneOf = <T extends string>(...values: readonly T[]): z.ZodMiniType<T> =>
   z.enum(values, { error: `must be one of ${values.map((value) => `"${value}"`).join(", ")}` });
 
 const boolean = z.boolean({ error: "must be true or false" });
-
-/** Names as POSIX shells accept them would be too strict: any text without `=` and NUL is one. */
-const env = z.record(
-  z.string().check(z.refine((name) => /^[^=\0]+$/.test(name), { error: "must have names without '=' and NUL bytes" })),
-  z
-    .string({ error: "must be a string" })
-    .check(z.refine((value) => !value.includes("\0"), { error: "must not hold a NUL byte" })),
-  { error: "must be an object of strings" },
-);
 
 const vmConfigSchema = z.strictObject(
   {
@@ -33,7 +25,7 @@ const vmConfigSchema = z.strictObject(
     backend: z.optional(oneOf("auto", "qemu", "firecracker")),
     diskMode: z.optional(oneOf("isolated", "shared")),
     retainDiskOnDelete: z.optional(boolean),
-    env: z.optional(env),
+    env: z.optional(z.any()),
     network: z.optional(oneOf("auto", "tap", "user", "none")),
   },
   { error: "must be an object" },
@@ -50,6 +42,7 @@ const MAX_BOOT_ARGS = 1_536;
 export function parseVmConfig(input: unknown): VMConfig {
   const config = parseOptions(vmConfigSchema as z.ZodMiniType<VMConfig>, input, "VMConfig");
   if (config.vmId !== undefined) checkVmId(config.vmId);
+  if (config.env !== undefined) checkEnvironmentSize("env", checkEnvironment("env", config.env));
   const fail = (message: string, option: string): never => {
     throw new ValidationError("INVALID_OPTION", message, { details: { option } });
   };

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { QemuBackend } from "../backends/qemu/qemu-backend.ts";
 import type { Backend } from "../backends/backend.ts";
+import type { Environment } from "../config/environment.ts";
 import { assertTimeout } from "../config/timeout.ts";
 import { parseVmConfig } from "../config/parse-vm-config.ts";
 import type { BackendName, VMConfig } from "../config/vm-config.ts";
@@ -18,6 +19,7 @@ import { chooseBackend } from "./choose-backend.ts";
 import { type ManagerContext, openContext, pathsOf } from "./context.ts";
 import { createVm } from "./create-vm.ts";
 import { assertState } from "./effective-status.ts";
+import { setEnv, unsetEnv } from "./environment.ts";
 import { parseManagerOptions, type SmolVMManagerOptions } from "./manager-options.ts";
 import { withOperation } from "./operation.ts";
 import { reconcile } from "./reconcile.ts";
@@ -170,6 +172,28 @@ export class SmolVMManager implements AsyncDisposable {
       },
       options.signal,
     );
+  }
+
+  /**
+   * Sets environment variables of a VM: in its record, and in its guest where it runs.
+   *
+   * @throws {ValidationError} before anything is changed; {@link VMNotFoundError}.
+   */
+  async setEnv(vmId: string, variables: Environment): Promise<VMInfo> {
+    checkVmId(vmId);
+    await setEnv(this.#context, this.#channels, vmId, variables);
+    return this.get(vmId);
+  }
+
+  /**
+   * Removes environment variables of a VM; those that are not set are fine.
+   *
+   * @throws {ValidationError} before anything is changed; {@link VMNotFoundError}.
+   */
+  async unsetEnv(vmId: string, names: readonly string[]): Promise<VMInfo> {
+    checkVmId(vmId);
+    await unsetEnv(this.#context, this.#channels, vmId, names);
+    return this.get(vmId);
   }
 
   /** @throws {VMNotFoundError} */

@@ -10,6 +10,7 @@ import type { ChannelPool } from "./channel-pool.ts";
 import { backendOf, type ManagerContext, pathsOf } from "./context.ts";
 import { announceEmulation } from "./emulation-notice.ts";
 import { assertState, isDone } from "./effective-status.ts";
+import { applyEnv } from "./environment.ts";
 import { makeVmDirs } from "./vm-files.ts";
 import { endVmm } from "./vmm.ts";
 
@@ -66,11 +67,10 @@ export async function startVm(
       },
       { signal, onSpawn: (identity) => context.vms.setVmm(record.id, { vmm: identity, accelerator }) },
     );
-    const phases = [
-      ...vmm.phases,
-      ...(await bootGuest(channels, context.vms.get(record.id), vmm, { ...options, signal })),
-    ];
+    const launched = context.vms.get(record.id);
+    const phases = [...vmm.phases, ...(await bootGuest(channels, launched, vmm, { ...options, signal }))];
     context.vms.setRunning(record.id, phases);
+    await applyEnv(context, channels, record.id, { told: launched.config.env, signal });
     vmm.detach();
   } catch (cause) {
     await channels.close(record.id);

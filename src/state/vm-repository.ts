@@ -1,3 +1,4 @@
+import type { Environment } from "../config/environment.ts";
 import type { NetworkConfig } from "../config/network-config.ts";
 import type { BackendName, ResolvedVMConfig } from "../config/vm-config.ts";
 import type { StartPhase } from "../config/vm-info.ts";
@@ -79,6 +80,20 @@ export class VMRepository {
         ? this.#db.all("SELECT * FROM vms ORDER BY created_at, id")
         : this.#db.all("SELECT * FROM vms WHERE status = ? ORDER BY created_at, id", status);
     return rows.map(toVmRecord);
+  }
+
+  /**
+   * Changes the VM's environment variables; whatever `change` throws leaves them as they are.
+   *
+   * @throws {VMNotFoundError}
+   */
+  updateEnv(vmId: string, change: (env: Environment) => Environment): VMRecord {
+    return this.#db.transaction(() => {
+      const { config } = this.get(vmId);
+      const env = change(config.env);
+      this.#db.run("UPDATE vms SET config = ? WHERE id = ?", JSON.stringify({ ...config, env }), vmId);
+      return this.get(vmId);
+    });
   }
 
   /**

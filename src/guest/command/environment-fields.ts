@@ -1,3 +1,4 @@
+import { checkEnvironment, type Environment } from "../../config/environment.ts";
 import { ValidationError } from "../../errors/smolvm-error.ts";
 import type { Field } from "../protocol/fields.ts";
 import { Tag } from "../protocol/frame-types.ts";
@@ -7,18 +8,10 @@ export function refuseNul(what: string, value: string): void {
   if (value.includes("\0")) throw new ValidationError("INVALID_OPTION", `${what} holds a NUL byte`);
 }
 
-/** The ENV fields of a request; the names are checked, the values may be anything without a NUL byte. */
-export function environmentFields(env: Readonly<Record<string, string>>): Field[] {
-  return Object.entries(env).map(([name, value]) => {
-    if (name === "" || name.includes("=")) {
-      throw new ValidationError(
-        "INVALID_OPTION",
-        `env has the name ${JSON.stringify(name)}: a name is not empty and holds no "="`,
-      );
-    }
-    refuseNul(`the env name ${JSON.stringify(name)}`, name);
-    // The value may be a secret: it stays out of the message.
-    refuseNul(`env.${name}`, value);
-    return { tag: Tag.ENV, value: `${name}=${value}` };
-  });
+/** The ENV fields of a request. */
+export function environmentFields(env: Environment): Field[] {
+  return Object.entries(checkEnvironment("env", env)).map(([name, value]) => ({
+    tag: Tag.ENV,
+    value: `${name}=${value}`,
+  }));
 }

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { ValidationError } from "../../errors/smolvm-error.ts";
 import { environmentFields, refuseNul } from "../command/environment-fields.ts";
 import type { Field } from "../protocol/fields.ts";
-import { MAX_ENTROPY_BYTES, Method, Tag } from "../protocol/frame-types.ts";
+import { ConfigureFlag, MAX_ENTROPY_BYTES, Method, Tag } from "../protocol/frame-types.ts";
 import { SYNC_WORD } from "../protocol/sync.ts";
 import { encodeRequest } from "../channel/request-frame.ts";
 
@@ -20,7 +20,7 @@ export interface GuestIdentity {
   readonly gateway?: string;
   /** Replaces the list of DNS servers. */
   readonly resolvers?: readonly string[];
-  /** Replaces the VM's own variables as a whole. An empty object changes nothing: the protocol cannot say "none". */
+  /** Replaces the VM's own variables as a whole; an empty object leaves none. */
   readonly env?: Readonly<Record<string, string>>;
   /** Grows the root filesystem to the size of its device. */
   readonly growRoot?: boolean;
@@ -45,7 +45,9 @@ export function encodeConfigure(identity: GuestIdentity): Buffer {
   addText("address", Tag.ADDRESS, identity.address);
   addText("gateway", Tag.GATEWAY, identity.gateway);
   for (const resolver of identity.resolvers ?? []) addText("resolvers", Tag.RESOLVER, resolver);
-  if (identity.env !== undefined) fields.push(...environmentFields(identity.env));
+  if (identity.env !== undefined) {
+    fields.push(...environmentFields(identity.env), { tag: Tag.FLAGS, value: ConfigureFlag.REPLACES_ENV });
+  }
   if (identity.growRoot === true) fields.push({ tag: Tag.GROW_ROOT, value: 1 });
   return encodeRequest(
     "the VM's configuration",

@@ -66,12 +66,12 @@ describe("parseVmConfig", () => {
     [{ retainDiskOnDelete: "yes" }, "retainDiskOnDelete", /must be true or false, got "yes"$/],
     [{ bootArgs: "a\nb" }, "bootArgs", /printable ASCII/],
     [{ bootArgs: "x".repeat(1_537) }, "bootArgs", /at most 1536/],
-    [{ env: "A=1" }, "env", /^env must be an object of strings, got "A=1"$/],
-    [{ env: { "A=B": "1" } }, "env", /^env must have names without '=' and NUL bytes, got "A=B"$/],
+    [{ env: "A=1" }, "env", /^env must be an object of strings, got a string$/],
+    [{ env: { "A=B": "1" } }, "env", /^env must have names without '=' and NUL bytes, got "A=…"$/],
     [{ env: { "A\0": "1" } }, "env", /^env must have names .*, got "A\\u0000"$/],
     [{ env: { "": "1" } }, "env", /^env must have names .*, got ""$/],
     [{ env: { A: "b\0c" } }, "env.A", /must not hold a NUL byte/],
-    [{ env: { A: 1 } }, "env.A", /^env.A must be a string, got 1$/],
+    [{ env: { A: 1 } }, "env.A", /^env.A must be a string, got a number$/],
   ];
   for (const [config, option, message] of refused) {
     test(`refuses ${show(config)}`, () => {

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { FieldReader, type Field } from "../../../src/guest/protocol/fields.ts";
 import { FrameDecoder, type FrameSink } from "../../../src/guest/protocol/frame-decoder.ts";
 import { encodeFieldsFrame } from "../../../src/guest/protocol/frame-encoder.ts";
-import { FrameType, Method, Status, Stream, Tag } from "../../../src/guest/protocol/frame-types.ts";
+import { ConfigureFlag, FrameType, Method, Status, Stream, Tag } from "../../../src/guest/protocol/frame-types.ts";
 import { SYNC_WORD } from "../../../src/guest/protocol/sync.ts";
 import { FakeProcess } from "./fake-process.ts";
 
@@ -129,7 +129,8 @@ export class FakeSession implements FrameSink {
       if (tag === Tag.ENV) env.push(value.toString());
       this.configured.set(tag, Buffer.from(value));
     }
-    if (env.length > 0) this.#env = env;
+    const replaces = ((fields.u32(Tag.FLAGS) ?? 0) & ConfigureFlag.REPLACES_ENV) !== 0;
+    if (env.length > 0 || replaces) this.#env = env;
     this.result(id, Status.OK);
   }
 
