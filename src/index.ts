@@ -8,6 +8,19 @@ export { ImageBuilder } from "./images/image-builder.ts";
 export type { CommandResult } from "./guest/command/command-result.ts";
 export type { RunCommandOptions } from "./guest/command/run-command.ts";
 export { OutputLimitError } from "./guest/command/output-limit-error.ts";
+export type { Environment } from "./config/environment.ts";
+export type { Command, CommandShell } from "./guest/command/command-argv.ts";
+export type { CommandInput } from "./guest/command/command-input.ts";
+export type { ProcessExit } from "./guest/command/process-exit.ts";
+export type { CommandOptions } from "./guest/command/start-command.ts";
+export type { TerminalSize } from "./guest/command/terminal-size.ts";
+export type { GuestUser } from "./guest/identity/who-fields.ts";
+export type { GuestProcess } from "./guest/processes/guest-process.ts";
+export type { ProcessInfo } from "./guest/processes/process-info.ts";
+export type { ProcessOutput, ProcessOutputLimit } from "./guest/processes/process-output.ts";
+export type { SpawnOptions } from "./guest/processes/spawn-process.ts";
+export type { Terminal, TerminalOptions } from "./guest/processes/terminal.ts";
+export type { ProcessCallOptions, VMProcesses } from "./vm/processes/processes.ts";
 export { VMState } from "./config/vm-state.ts";
 export {
   type BackendChoice,

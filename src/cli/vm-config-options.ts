@@ -19,7 +19,8 @@ export interface VMConfigFlags {
   env?: readonly string[];
 }
 
-const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+/** Parser of an option that may be repeated. */
+export const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 /** Adds the options that describe a VM; `run` and `create` have the same. */
 export function addVmConfigOptions(command: Command): Command {
@@ -66,7 +67,9 @@ export function parseEnv(pairs: readonly string[]): Readonly<Record<string, stri
     pairs.map((pair) => {
       const equals = pair.indexOf("=");
       if (equals > 0) return [pair.slice(0, equals), pair.slice(equals + 1)];
-      throw new ValidationError("INVALID_OPTION", `--env must be NAME=value, got ${JSON.stringify(pair)}`);
+      // Behind a "=" there may be a secret.
+      const came = equals === 0 ? "a value without a name" : JSON.stringify(pair);
+      throw new ValidationError("INVALID_OPTION", `an environment variable must be NAME=value, got ${came}`);
     }),
   );
 }

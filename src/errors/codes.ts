@@ -32,6 +32,11 @@ export type ErrorCode =
   | "PROTOCOL_ERROR"
   | "GUEST_ERROR"
   | "OUTPUT_LIMIT"
+  | "COMMAND_NOT_FOUND"
+  | "COMMAND_NOT_EXECUTABLE"
+  | "UNKNOWN_USER"
+  | "PROCESS_NOT_FOUND"
+  | "PROCESS_NAME_IN_USE"
   | "TIMEOUT"
   | "NETWORK_UNAVAILABLE"
   | "PORT_IN_USE"
@@ -46,7 +51,7 @@ export type ErrorCode =
 
 /**
  * Every code that an error of this package can carry. `docs/errors.md` describes each; a test keeps the two equal.
- * Exit codes follow BSD sysexits where one fits, and `timeout(1)` for 124.
+ * Exit codes follow BSD sysexits where one fits, `timeout(1)` for 124, and shells for 126 and 127.
  */
 export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   // What the caller asked for
@@ -70,6 +75,20 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   PROTOCOL_ERROR: entry(70, 502, "Host and guest agent do not understand each other; rebuild the image."),
   GUEST_ERROR: entry(70, 502, "The guest refused the request; the message says why."),
   OUTPUT_LIMIT: entry(70, 507, "Raise maxOutputBytes, or stream the output with onStdout."),
+  // 127 and 126 are what a shell answers.
+  COMMAND_NOT_FOUND: entry(
+    127,
+    404,
+    "Install the program in the VM, or give the absolute path of the one that is meant.",
+  ),
+  COMMAND_NOT_EXECUTABLE: entry(
+    126,
+    400,
+    "Make the file executable in the VM (`chmod +x`), or start it by its interpreter.",
+  ),
+  UNKNOWN_USER: entry(67, 404, "Give the name of a user in the VM's /etc/passwd, or numbers: uid or uid:gid."),
+  PROCESS_NOT_FOUND: entry(66, 404, "List the detached processes of the VM with `smolvm ps ID`."),
+  PROCESS_NAME_IN_USE: entry(73, 409, "Choose another name, or end the process that has it."),
   TIMEOUT: entry(124, 504, "Raise the timeout, or find out what takes so long."),
   // Network
   NETWORK_UNAVAILABLE: entry(69, 503, 'Use `network: "user"`, which needs no privilege.'),

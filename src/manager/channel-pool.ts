@@ -5,6 +5,7 @@ import { debugLog } from "../process/debug-log.ts";
 import type { ChannelLease } from "../state/lease-repository.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import { backendOf, type ManagerContext, pathsOf } from "./context.ts";
+import { waitWithin } from "./wait-within.ts";
 
 /** A port given back by another process is not announced, so a VM whose ports are all held is asked again this often. */
 const RETRY_MS = 25;
@@ -19,6 +20,8 @@ export interface ConnectOptions {
 export class ChannelPool implements AsyncDisposable {
   readonly #context: ManagerContext;
   readonly #channels = new Map<string, Promise<GuestChannel>>();
+  /** Those of them that are made: the way of nearly every call. */
+  readonly #open = new Map<string, GuestChannel>();
 
   constructor(context: ManagerContext) {
     this.#context = context;
@@ -32,10 +35,15 @@ export class ChannelPool implements AsyncDisposable {
    */
   async get(record: VMRecord, options: ConnectOptions): Promise<GuestChannel> {
     for (;;) {
+      const open = this.#open.get(record.id);
+      if (open?.isOpen) return open;
       const existing = this.#channels.get(record.id);
       if (existing === undefined) return await this.#make(record, options);
       // Callers that arrive while a channel is being made share it; that the maker failed or gave up is not our failure.
-      const channel = await existing.catch(() => undefined);
+      const channel = await waitWithin(
+        existing.catch(() => undefined),
+        { ...options, what: `connecting to the guest of "${record.id}"` },
+      );
       if (channel?.isOpen) return channel;
       if (this.#channels.get(record.id) === existing) this.#channels.delete(record.id);
     }
@@ -45,6 +53,7 @@ export class ChannelPool implements AsyncDisposable {
   async close(vmId: string): Promise<void> {
     const existing = this.#channels.get(vmId);
     this.#channels.delete(vmId);
+    this.#open.delete(vmId);
     const channel = await existing?.catch(() => undefined);
     await channel?.close();
   }
@@ -54,16 +63,22 @@ export class ChannelPool implements AsyncDisposable {
   }
 
   async #make(record: VMRecord, options: ConnectOptions): Promise<GuestChannel> {
-    const made = this.#open(record, options);
+    const made = this.#connect(record, options);
     this.#channels.set(record.id, made);
     const forget = (): void => {
       if (this.#channels.get(record.id) === made) this.#channels.delete(record.id);
     };
-    made.then((channel) => channel.closed.then(forget), forget);
+    made.then((channel) => {
+      this.#open.set(record.id, channel);
+      void channel.closed.then(() => {
+        if (this.#open.get(record.id) === channel) this.#open.delete(record.id);
+        forget();
+      });
+    }, forget);
     return await made;
   }
 
-  async #open(record: VMRecord, options: ConnectOptions): Promise<GuestChannel> {
+  async #connect(record: VMRecord, options: ConnectOptions): Promise<GuestChannel> {
     const backend = backendOf(this.#context, record);
     const startMs = performance.now();
     const lease = await this.#claim(record, backend.capabilities.channelPorts, options);

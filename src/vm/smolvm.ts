@@ -1,14 +1,20 @@
 import { parseVmConfig } from "../config/parse-vm-config.ts";
 import { assertKnownOptions } from "../config/known-options.ts";
+import type { Environment } from "../config/environment.ts";
 import { assertTimeout } from "../config/timeout.ts";
 import type { VMInfo } from "../config/vm-info.ts";
 import type { VMState } from "../config/vm-state.ts";
 import { NetworkError, VMNotFoundError } from "../errors/smolvm-error.ts";
 import type { CommandResult } from "../guest/command/command-result.ts";
-import { runCommand, type RunCommandOptions } from "../guest/command/run-command.ts";
+import type { Command } from "../guest/command/command-argv.ts";
+import type { RunCommandOptions } from "../guest/command/run-command.ts";
+import type { GuestProcess } from "../guest/processes/guest-process.ts";
+import type { SpawnOptions } from "../guest/processes/spawn-process.ts";
+import type { Terminal, TerminalOptions } from "../guest/processes/terminal.ts";
 import { SmolVMManager } from "../manager/smolvm-manager.ts";
 import type { Connect } from "./connect.ts";
 import { VMFiles } from "./files/files.ts";
+import { openTerminal, run, spawn } from "./processes/commands.ts";
 import { VMProcesses } from "./processes/processes.ts";
 import type { ExposePortOptions } from "./ports/expose-options.ts";
 import type { PortForward } from "./ports/port-forward.ts";
@@ -226,9 +232,12 @@ export class SmolVM implements AsyncDisposable {
    * Runs a command in the VM and waits for its end. A string goes through `/bin/sh -c`; an array is executed as argv, without
    * a shell. A non-zero exit code is a value, not an error.
    *
-   * @param options - `timeoutMs` (none by default), `cwd`, `env`, `stdin`, `signal`, `onStdout`, `onStderr`, `maxOutputBytes`.
+   * @param options - `timeoutMs` (none by default), `cwd`, `env`, `user` (root), `shell`, `stdin`, `signal`, `onStdout`, `onStderr`,
+   * `maxOutputBytes` (64 MiB).
    * @throws {OperationTimeoutError} with the output so far; the command's process group is killed in the guest.
    * @throws {CommandExecutionUnavailableError} when the VM does not run or has no agent.
+   * @throws {SmolVMError} `UNKNOWN_USER`; `CHANNEL_BROKEN` when the VM ends first. {@link ValidationError} for a wrong option, and
+   * `INVALID_PATH` for a `cwd` that cannot be entered. The reason of `signal`; the error of a source given as `stdin`.
    *
    * @example
    * ```ts
@@ -239,9 +248,86 @@ export class SmolVM implements AsyncDisposable {
    * if (!result.ok) throw new Error(result.stderr);
    * ```
    */
-  async run(command: string | readonly string[], options: RunCommandOptions = {}): Promise<CommandResult> {
-    const channel = await this.#connect({ signal: options.signal });
-    return await runCommand(channel, command, options);
+  async run(command: Command, options: RunCommandOptions = {}): Promise<CommandResult> {
+    return await run(this.#connect, command, options);
+  }
+
+  /**
+   * Starts a command and resolves once it runs: for input and output while it does, for terminals, and for processes that
+   * outlive this program (`detached`).
+   *
+   * @param options - those of {@link SmolVM.run} but callbacks and `maxOutputBytes`; `stdin` (`"pipe"` by default), `tty`, `detached`, `name`.
+   * @throws {SmolVMError} `COMMAND_NOT_FOUND`, `COMMAND_NOT_EXECUTABLE`, `UNKNOWN_USER`, `PROCESS_NAME_IN_USE`; else as
+   * {@link SmolVM.run}. What happens once it runs, `exited` and the streams tell.
+   *
+   * @example
+   * ```ts
+   * import { SmolVM } from "smolvm";
+   *
+   * await using vm = await SmolVM.launch();
+   * await using bc = await vm.spawn(["cat", "-n"]);
+   * const writer = bc.stdin.getWriter();
+   * await writer.write("one\ntwo\n");
+   * await writer.close();
+   * for await (const line of bc.stdout.lines()) console.log(line);
+   * console.log((await bc.exited).exitCode);
+   * ```
+   */
+  async spawn(command: Command, options: SpawnOptions = {}): Promise<GuestProcess> {
+    return await spawn(this.#connect, command, options);
+  }
+
+  /**
+   * Opens a terminal with the user's login shell, or another program, in it.
+   *
+   * @param options - `command`, `columns` (80), `rows` (24), `user`, `env`, `cwd`, `signal`.
+   * @throws as {@link SmolVM.spawn}.
+   *
+   * @example
+   * ```ts
+   * import { SmolVM } from "smolvm";
+   *
+   * await using vm = await SmolVM.launch();
+   * await using terminal = await vm.openTerminal({ columns: 120, rows: 40 });
+   * await terminal.write("stty size; exit\n");
+   * console.log(await terminal.output.text());
+   * ```
+   */
+  async openTerminal(options: TerminalOptions = {}): Promise<Terminal> {
+    return await openTerminal(this.#connect, options);
+  }
+
+  /**
+   * Sets environment variables of the VM, at once for commands that are started from now on, and for every start to come.
+   *
+   * @throws {ValidationError} for a name or value that cannot be one, or when all of them take more than 60 KiB; nothing is changed then.
+   *
+   * @example
+   * ```ts
+   * import { SmolVM } from "smolvm";
+   *
+   * await using vm = await SmolVM.launch();
+   * await vm.setEnv({ GREETING: "hello", LANG: "C" });
+   * await vm.setEnv("TOKEN", "secret");
+   * await vm.unsetEnv("LANG");
+   * console.log(Object.keys(await vm.listEnv())); // GREETING, TOKEN
+   * ```
+   */
+  async setEnv(variables: Environment): Promise<void>;
+  async setEnv(name: string, value: string): Promise<void>;
+  async setEnv(variables: Environment | string, value?: string): Promise<void> {
+    const set = typeof variables === "string" ? { [variables]: value as string } : variables;
+    await this.#refreshAfter(this.#manager.setEnv(this.vmId, set));
+  }
+
+  /** Removes environment variables of the VM; those that are not set are fine. @throws {ValidationError} */
+  async unsetEnv(...names: readonly string[]): Promise<void> {
+    await this.#refreshAfter(this.#manager.unsetEnv(this.vmId, names));
+  }
+
+  /** The environment variables of the VM itself, by name. Commands have some more: `PATH`, `HOME`, `USER`, `LANG` and such. */
+  async listEnv(): Promise<Environment> {
+    return this.#manager.get(this.vmId).config.env;
   }
 
   /**

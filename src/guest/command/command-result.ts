@@ -1,11 +1,10 @@
 import type { ByteCollector } from "./byte-collector.ts";
+import type { ProcessExit } from "./process-exit.ts";
 
 /** How a command ended and what it wrote. */
-export interface CommandResult {
+export interface CommandResult extends ProcessExit {
   /** 128 + n for a command that signal n ended, 127 for one that was not found, 126 for one that cannot be executed. */
   readonly exitCode: number;
-  /** The signal that ended the command, or null. */
-  readonly signal: NodeJS.Signals | null;
   /** Whether the exit code is 0. */
   readonly ok: boolean;
   /** stdout as UTF-8; what is not UTF-8 shows as U+FFFD. */
@@ -14,8 +13,6 @@ export interface CommandResult {
   readonly stderr: string;
   /** stdout followed by stderr. */
   readonly output: string;
-  /** From the start of the process to its exit, by the guest's clock. */
-  readonly durationMs: number;
   /** Whether output went to `onStdout` or `onStderr` that is not kept here, being over `maxOutputBytes`. */
   readonly isTruncated: boolean;
   /** stdout, exactly. Not enumerable: a printed or serialized result stays readable. */
@@ -25,10 +22,7 @@ export interface CommandResult {
 }
 
 /** The parts that a result is made of. */
-export interface CommandEnd {
-  readonly exitCode: number;
-  readonly signal: NodeJS.Signals | null;
-  readonly durationMs: number;
+export interface CommandEnd extends ProcessExit {
   readonly isTruncated: boolean;
   readonly stdout: ByteCollector;
   readonly stderr: ByteCollector;
@@ -36,7 +30,7 @@ export interface CommandEnd {
 
 /** Makes the frozen result. */
 export function makeCommandResult(end: CommandEnd): CommandResult {
-  const { exitCode, signal, durationMs, isTruncated } = end;
+  const { exitCode, signal, durationMs, isOomKilled, isTruncated } = end;
   const stdout = end.stdout.text();
   const stderr = end.stderr.text();
   const result = {
@@ -47,6 +41,7 @@ export function makeCommandResult(end: CommandEnd): CommandResult {
     stderr,
     output: stdout + stderr,
     durationMs,
+    isOomKilled,
     isTruncated,
   };
   // Getters: putting 50 MB into one piece costs as much as receiving them, and few callers ask for bytes.

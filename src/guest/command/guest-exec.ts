@@ -3,13 +3,15 @@ import { GuestCall } from "../channel/guest-call.ts";
 import type { GuestInput } from "../channel/guest-input.ts";
 import type { GuestOutput } from "../channel/guest-output.ts";
 import type { RequestHost } from "../channel/guest-request.ts";
-import { type RequestResult, resultError } from "../channel/request-result.ts";
+import type { RequestResult } from "../channel/request-result.ts";
 import type { FieldReader } from "../protocol/fields.ts";
-import { DEFAULT_WINDOW_BYTES, type OutputStream, Status, Tag } from "../protocol/frame-types.ts";
+import { DEFAULT_WINDOW_BYTES, type OutputStream, Tag } from "../protocol/frame-types.ts";
 import { protocolViolation } from "../protocol/protocol-violation.ts";
+import { execError } from "./exec-error.ts";
 import { encodeExec, type ExecEnvironment } from "./exec-request.ts";
 import { type ExecResult, parseExit } from "./exec-result.ts";
 import { linuxSignalNumber } from "./linux-signals.ts";
+import { type TerminalSize, terminalSizeFields } from "./terminal-size.ts";
 
 /** How a command is executed and its output taken. */
 export interface ExecOptions extends ExecEnvironment {
@@ -21,6 +23,8 @@ export interface ExecOptions extends ExecEnvironment {
   readonly onStderr?: ((bytes: Uint8Array) => void) | undefined;
   /** Of a detached command: bytes that it wrote faster than they were read here, and that the guest did not keep. */
   readonly onSkipped?: ((stream: OutputStream, bytes: number) => void) | undefined;
+  /** The error of a command that the guest does not start. */
+  readonly toError?: (result: RequestResult) => SmolVMError;
 }
 
 /** What the guest says of a command that it has started. */
@@ -51,13 +55,14 @@ export class GuestExec {
       onErrors: options.onStderr,
       onSkipped: options.onSkipped,
       onStarted: (fields) => void parseStarted(fields),
-      toError: (result) => execError(what, command, options.cwd, result),
+      toError: options.toError ?? ((result) => execError([command], options, result)),
     });
   }
 
   /** Checks a command and starts it; throws `ValidationError` before anything is sent. */
   static start(host: RequestHost, argv: readonly string[], options: ExecOptions): GuestExec {
-    return new GuestExec(host, argv[0] ?? "", encodeExec(argv, options), options);
+    const toError = (result: RequestResult): SmolVMError => execError(argv, options, result);
+    return new GuestExec(host, argv[0] ?? "", encodeExec(argv, options), { toError, ...options });
   }
 
   /** Resolves when the guest has started the process; rejects like `result` where it cannot. */
@@ -82,8 +87,9 @@ export class GuestExec {
   }
 
   /**
-   * How the command ended. Rejects with `GUEST_ERROR` where it cannot be started (`details.status` says why),
-   * `INVALID_PATH` for a working directory that does not exist, `CHANNEL_BROKEN`, or the reason of its cancellation.
+   * How the command ended. Rejects with `COMMAND_NOT_FOUND`, `COMMAND_NOT_EXECUTABLE`, `UNKNOWN_USER`, `INVALID_PATH` (a working
+   * directory that cannot be entered) or `GUEST_ERROR` where it cannot be started, with `CHANNEL_BROKEN`, or with the reason
+   * of its cancellation.
    * Whoever does not look at it is not bothered by its rejection; `wait()` is the same without this mercy.
    */
   get result(): Promise<ExecResult> {
@@ -110,11 +116,8 @@ export class GuestExec {
   }
 
   /** Changes the size of the command's terminal; does nothing for a command without one. */
-  resize(size: { readonly columns: number; readonly rows: number }): void {
-    this.#call.control([
-      { tag: Tag.COLUMNS, value: size.columns },
-      { tag: Tag.ROWS, value: size.rows },
-    ]);
+  resize(size: TerminalSize): void {
+    this.#call.control(terminalSizeFields(size));
   }
 
   /** Kills the command (lets go of a detached one) and drops its output; `result` then rejects with the reason. */
@@ -136,20 +139,6 @@ function parseStarted(fields: FieldReader): StartedCommand {
   const pid = fields.u32(Tag.PID);
   if (pid === undefined) throw protocolViolation("a STARTED has no PID");
   return { pid, processNumber: fields.u32(Tag.PROCESS) };
-}
-
-function execError(what: string, command: string, cwd: string | undefined, result: RequestResult): SmolVMError {
-  const details = { command, ...(cwd === undefined ? {} : { cwd }) };
-  if (result.status !== Status.BAD_CWD) return resultError(what, result, details);
-  const reason = result.message ? `: ${result.message}` : "";
-  return new ValidationError(
-    "INVALID_PATH",
-    `the working directory ${JSON.stringify(cwd)} cannot be entered in the guest${reason}`,
-    {
-      details: { status: "BAD_CWD", ...(result.errno === undefined ? {} : { errno: result.errno }), ...details },
-      hint: "Give an absolute path of a directory that exists inside the VM.",
-    },
-  );
 }
 
 /** Marks a rejection as looked at: the same failure reaches whoever awaits one of the command's other promises. */

@@ -1,13 +1,16 @@
 import { assertKnownOptions } from "../../config/known-options.ts";
-import { describe } from "../../config/vm-id.ts";
-import { OperationTimeoutError, SmolVMError, ValidationError } from "../../errors/smolvm-error.ts";
-import { ByteCollector } from "./byte-collector.ts";
+import { OperationTimeoutError, SmolVMError } from "../../errors/smolvm-error.ts";
 import type { GuestChannel } from "../channel/channel.ts";
 import { checkTimeout } from "../channel/check-timeout.ts";
+import { ByteCollector } from "./byte-collector.ts";
+import type { Command } from "./command-argv.ts";
+import type { CommandInput } from "./command-input.ts";
 import { type CommandResult, makeCommandResult } from "./command-result.ts";
 import type { GuestExec } from "./guest-exec.ts";
 import { OutputBudget } from "./output-budget.ts";
 import { OutputLimitError } from "./output-limit-error.ts";
+import { toProcessExit } from "./process-exit.ts";
+import { COMMAND_OPTIONS, type CommandOptions, startCommand } from "./start-command.ts";
 
 const DEFAULT_MAX_OUTPUT_BYTES = 67_108_864;
 /** How long a killed command's last output is waited for. */
@@ -15,29 +18,35 @@ const KILL_GRACE_MS = 2_000;
 
 export type { CommandResult } from "./command-result.ts";
 
-const RUN_OPTIONS = ["timeoutMs", "cwd", "env", "stdin", "signal", "onStdout", "onStderr", "maxOutputBytes"];
+const RUN_OPTIONS = [...COMMAND_OPTIONS, "stdin", "timeoutMs", "onStdout", "onStderr", "maxOutputBytes"];
 
 /** How a command is run. */
-export interface RunCommandOptions {
-  /** Kills the command, and rejects with `OperationTimeoutError`; no deadline where it is left out. */
-  readonly timeoutMs?: number;
-  /** Absolute path in the guest; `/root` where it exists, else `/`. */
-  readonly cwd?: string;
-  /** Added to the VM's own variables, and stronger than they. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** What the command reads; `/dev/null` where it is left out. */
-  readonly stdin?: string | Uint8Array;
-  /** Kills the command, and rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+export interface RunCommandOptions extends CommandOptions {
+  /**
+   * Kills the command, and rejects with `OperationTimeoutError`. Counts from the call on, so that it covers the wait for a channel and
+   * for other commands too. No deadline where it is left out.
+   */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * What the command reads; `/dev/null` where it is left out. A source that fails kills the command, and the call rejects with the
+   * source's error.
+   */
+  readonly stdin?: CommandInput | undefined;
   /** Called with stdout as it comes. The bytes are the callee's own. */
-  readonly onStdout?: (bytes: Uint8Array) => void;
+  readonly onStdout?: ((bytes: Uint8Array) => void) | undefined;
   /** Called with stderr as it comes. The bytes are the callee's own. */
-  readonly onStderr?: (bytes: Uint8Array) => void;
+  readonly onStderr?: ((bytes: Uint8Array) => void) | undefined;
   /**
    * How much output is kept, both streams together. Default 64 MiB. A command that writes more is killed, and the call
    * rejects with `OUTPUT_LIMIT`; only output that has a callback may go on, and what is over the limit is not kept.
    */
-  readonly maxOutputBytes?: number;
+  readonly maxOutputBytes?: number | undefined;
+}
+
+/** Throws `ValidationError` for options that `run` does not have, and for a deadline that no timer can keep. */
+export function checkRunOptions(options: RunCommandOptions): void {
+  assertKnownOptions("run()", options, RUN_OPTIONS);
+  checkTimeout(options.timeoutMs);
 }
 
 /**
@@ -45,46 +54,34 @@ export interface RunCommandOptions {
  * 0 is a value, not an exception, and so is a command that does not exist (127) or cannot be executed (126).
  *
  * Throws `ValidationError`, `OperationTimeoutError` and `OutputLimitError` (both with the output so far),
- * `CHANNEL_BROKEN`, or the reason of the signal.
+ * `CHANNEL_BROKEN`, the reason of the signal, or the error of the source of its input.
+ *
+ * @param startedAtMs - when the deadline begins, by `performance.now()`.
  */
 export async function runCommand(
   channel: GuestChannel,
-  command: string | readonly string[],
+  command: Command,
   options: RunCommandOptions = {},
+  startedAtMs: number = performance.now(),
 ): Promise<CommandResult> {
-  assertKnownOptions("run()", options, RUN_OPTIONS);
-  if (typeof command !== "string" && !Array.isArray(command)) {
-    throw new ValidationError(
-      "INVALID_OPTION",
-      `a command must be a string or an array of strings, got ${describe(command)}`,
-    );
-  }
-  const { timeoutMs, stdin } = options;
-  checkTimeout(timeoutMs);
-  const argv = typeof command === "string" ? ["/bin/sh", "-c", command] : command;
-  const maxOutputBytes = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
+  checkRunOptions(options);
+  const { timeoutMs, stdin, onStdout, onStderr, maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES, ...others } = options;
   const budget = new OutputBudget(maxOutputBytes, () => exec.cancel());
-  const exec = channel.exec(argv, {
-    ...(options.env === undefined ? {} : { env: options.env }),
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    stdin: stdin !== undefined,
-    onStdout: budget.collect("stdout", options.onStdout),
-    onStderr: budget.collect("stderr", options.onStderr),
-  });
-  if (stdin !== undefined) {
-    // Not awaited: a command may end without reading its input, and its result then says all there is to say.
-    void exec.stdin.write(stdin);
-    void exec.stdin.end();
-  }
-  const deadline = timeoutMs === undefined ? undefined : new Deadline(exec, timeoutMs);
+  const exec = startCommand(
+    channel,
+    command,
+    { ...others, onStdout: budget.collect("stdout", onStdout), onStderr: budget.collect("stderr", onStderr) },
+    stdin === undefined ? undefined : { from: stdin },
+  );
+  const deadline = timeoutMs === undefined ? undefined : new Deadline(exec, timeoutMs, startedAtMs);
   try {
-    const { exitCode, signal, signalNumber, durationMs } = await exec.wait();
+    const { exitCode, signal, durationMs, isOomKilled } = toProcessExit(await exec.wait());
     deadline?.throwIfPassed(budget);
     return makeCommandResult({
-      exitCode: exitCode ?? 128 + (signalNumber ?? 0),
+      exitCode,
       signal,
       durationMs,
+      isOomKilled,
       isTruncated: budget.isTruncated,
       stdout: budget.stdout,
       stderr: budget.stderr,
@@ -93,23 +90,23 @@ export async function runCommand(
     if (options.signal?.aborted === true && error === options.signal.reason) throw error;
     deadline?.throwIfPassed(budget);
     if (budget.isExceeded) throw new OutputLimitError(maxOutputBytes, budget.stdout, budget.stderr);
-    return resultOfUnstarted(argv[0] ?? "", error);
+    return resultOfUnstarted(error);
   } finally {
     deadline?.clear();
   }
 }
 
 /** What a shell would have answered for a command that cannot be started; any other error is thrown on. */
-function resultOfUnstarted(name: string, error: unknown): CommandResult {
-  const status = error instanceof SmolVMError && error.code === "GUEST_ERROR" ? error.details["status"] : undefined;
-  if (status !== "NOT_FOUND" && status !== "NOT_EXECUTABLE") throw error;
-  const reason = status === "NOT_FOUND" ? "command not found" : "command cannot be executed";
+function resultOfUnstarted(error: unknown): CommandResult {
+  if (!(error instanceof SmolVMError)) throw error;
+  if (error.code !== "COMMAND_NOT_FOUND" && error.code !== "COMMAND_NOT_EXECUTABLE") throw error;
   const stderr = new ByteCollector();
-  stderr.push(Buffer.from(`smolvm: ${name}: ${reason}\n`));
+  stderr.push(Buffer.from(`smolvm: ${error.message}\nsmolvm: hint: ${error.hint}\n`));
   return makeCommandResult({
-    exitCode: status === "NOT_FOUND" ? 127 : 126,
+    exitCode: error.exitCode,
     signal: null,
     durationMs: 0,
+    isOomKilled: false,
     isTruncated: false,
     stdout: new ByteCollector(),
     stderr,
@@ -123,10 +120,10 @@ class Deadline {
   #timer: NodeJS.Timeout;
   #isPassed = false;
 
-  constructor(exec: GuestExec, timeoutMs: number) {
+  constructor(exec: GuestExec, timeoutMs: number, startedAtMs: number) {
     this.#exec = exec;
     this.#timeoutMs = timeoutMs;
-    this.#timer = setTimeout(() => this.#kill(), timeoutMs);
+    this.#timer = setTimeout(() => this.#kill(), startedAtMs + timeoutMs - performance.now());
   }
 
   clear(): void {

@@ -1,8 +1,9 @@
 import { after, before, test } from "node:test";
 
 import { GuestChannel } from "../../../src/guest/index.ts";
-import { channelConformance } from "./channel-conformance.ts";
+import { channelConformance, type ChannelSubject } from "./channel-conformance.ts";
 import { HostAgent } from "./host-agent.ts";
+import { processConformance } from "./process-conformance.ts";
 
 const reason = HostAgent.whyNot();
 if (reason !== undefined) {
@@ -14,7 +15,7 @@ if (reason !== undefined) {
   });
   after(() => agent[Symbol.asyncDispose]());
 
-  channelConformance("the C agent on this machine", {
-    connect: () => GuestChannel.connect(agent.socketPath, { timeoutMs: 10_000 }),
-  });
+  const subject: ChannelSubject = { connect: () => GuestChannel.connect(agent.socketPath, { timeoutMs: 10_000 }) };
+  channelConformance("the C agent on this machine", subject);
+  processConformance("the C agent on this machine", subject);
 }

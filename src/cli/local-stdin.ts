@@ -1,0 +1,26 @@
+import { isatty } from "node:tty";
+
+/** This program's stdin, as a command in a guest reads it. */
+export interface LocalStdin extends Disposable {
+  /** Undefined where the command reads nothing. */
+  readonly source: NodeJS.ReadStream | undefined;
+}
+
+/**
+ * Our stdin for a command in a guest: a pipe or a file is handed on, as to any local command; a terminal only where it
+ * `mayBeTerminal`, so that a command that reads by mistake does not wait for keys.
+ *
+ * Disposing it lets this program end although nobody has closed the pipe.
+ */
+export function localStdin(mayBeTerminal: boolean): LocalStdin {
+  if (isatty(0) && !mayBeTerminal) return { source: undefined, [Symbol.dispose]: () => {} };
+  const source = process.stdin;
+  return {
+    source,
+    [Symbol.dispose]: () => {
+      // A read that fails now fails for nobody.
+      source.on("error", () => {});
+      source.destroy();
+    },
+  };
+}
