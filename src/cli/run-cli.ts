@@ -1,15 +1,20 @@
 import { Command, CommanderError } from "commander";
+import { registerAttach } from "./commands/attach.ts";
 import { registerCreate } from "./commands/create.ts";
 import { registerDoctor } from "./commands/doctor.ts";
+import { registerEnv } from "./commands/env.ts";
 import { registerExec } from "./commands/exec.ts";
 import { registerImage } from "./commands/image.ts";
 import { registerInspect } from "./commands/inspect.ts";
+import { registerKill } from "./commands/kill.ts";
 import { registerLogs } from "./commands/logs.ts";
 import { registerLs } from "./commands/ls.ts";
 import { registerPort } from "./commands/port.ts";
+import { registerPs } from "./commands/ps.ts";
 import { registerRm } from "./commands/rm.ts";
 import { registerRun } from "./commands/run.ts";
 import { registerSetup } from "./commands/setup.ts";
+import { registerShell } from "./commands/shell.ts";
 import { registerStart } from "./commands/start.ts";
 import { registerStop } from "./commands/stop.ts";
 import { addGlobalOptions } from "./global-options.ts";
@@ -56,6 +61,11 @@ function buildProgram(): Command {
     registerLs,
     registerInspect,
     registerExec,
+    registerShell,
+    registerPs,
+    registerAttach,
+    registerKill,
+    registerEnv,
     registerLogs,
     registerPort,
     registerImage,
