@@ -21,6 +21,27 @@ export type { ProcessOutput, ProcessOutputLimit } from "./guest/processes/proces
 export type { SpawnOptions } from "./guest/processes/spawn-process.ts";
 export type { Terminal, TerminalOptions } from "./guest/processes/terminal.ts";
 export type { ProcessCallOptions, VMProcesses } from "./vm/processes/processes.ts";
+export type { VMFiles } from "./vm/files/files.ts";
+export { GuestFileError } from "./guest/files/file-error.ts";
+export type { FileCallOptions } from "./guest/files/file-call.ts";
+export type { FileData } from "./guest/files/file-data.ts";
+export type { FileOwner } from "./guest/files/file-owner.ts";
+export type { FileStat, FileType } from "./guest/files/file-stat.ts";
+export type {
+  ChangeOptions,
+  MakeDirectoryOptions,
+  RemoveOptions,
+  RenameOptions,
+  StatOptions,
+} from "./guest/files/file-requests.ts";
+export type { DirectoryEntry, ListOptions } from "./guest/files/list-directory.ts";
+export type { FileRange, ReadFileOptions, ReadStreamOptions } from "./guest/files/read-file.ts";
+export type { DownloadOptions } from "./guest/files/download.ts";
+export type { SymlinkPolicy } from "./guest/files/link-policy.ts";
+export type { SkippedEntry, TransferProgress, TransferResult } from "./guest/files/transfer.ts";
+export type { UploadOptions } from "./guest/files/upload.ts";
+export type { FileChange, FileWatcher, WatchOptions } from "./guest/files/watch-path.ts";
+export type { WriteFileOptions } from "./guest/files/write-request.ts";
 export { VMState } from "./config/vm-state.ts";
 export {
   type BackendChoice,

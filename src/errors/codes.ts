@@ -38,6 +38,15 @@ export type ErrorCode =
   | "PROCESS_NOT_FOUND"
   | "PROCESS_NAME_IN_USE"
   | "TIMEOUT"
+  | "FILE_NOT_FOUND"
+  | "FILE_EXISTS"
+  | "IS_A_DIRECTORY"
+  | "NOT_A_DIRECTORY"
+  | "NOT_A_FILE"
+  | "DIRECTORY_NOT_EMPTY"
+  | "PERMISSION_DENIED"
+  | "NO_SPACE"
+  | "TRANSFER_LIMIT"
   | "NETWORK_UNAVAILABLE"
   | "PORT_IN_USE"
   | "IMAGE_NOT_FOUND"
@@ -90,6 +99,16 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   PROCESS_NOT_FOUND: entry(66, 404, "List the detached processes of the VM with `smolvm ps ID`."),
   PROCESS_NAME_IN_USE: entry(73, 409, "Choose another name, or end the process that has it."),
   TIMEOUT: entry(124, 504, "Raise the timeout, or find out what takes so long."),
+  // Files of the guest
+  FILE_NOT_FOUND: entry(66, 404, "Check the path in the VM; missing directories above a file are made with `parents`."),
+  FILE_EXISTS: entry(73, 409, "Choose another path, or allow what is there to be replaced."),
+  IS_A_DIRECTORY: entry(74, 409, "Give the path of a file; directories are moved with upload() and download()."),
+  NOT_A_DIRECTORY: entry(74, 409, "Give the path of a directory; a part of this one is a file."),
+  NOT_A_FILE: entry(74, 409, "Give the path of a regular file; `atomic: false` writes into devices."),
+  DIRECTORY_NOT_EMPTY: entry(74, 409, "Remove the directory with `recursive: true`, or choose an empty one."),
+  PERMISSION_DENIED: entry(77, 403, "Check mount options and attributes in the VM: it is done as root already."),
+  NO_SPACE: entry(74, 507, "Remove files in the VM, or create it with a larger diskMiB."),
+  TRANSFER_LIMIT: entry(70, 507, "Raise the limit that the message names, or move less at once."),
   // Network
   NETWORK_UNAVAILABLE: entry(69, 503, 'Use `network: "user"`, which needs no privilege.'),
   PORT_IN_USE: entry(73, 409, "Choose another hostPort, or leave it out to get one that is free."),

@@ -5,6 +5,7 @@ import * as library from "../../../src/index.ts";
 test("the package exports exactly these values", () => {
   assert.deepEqual(Object.keys(library).toSorted(), [
     "CommandExecutionUnavailableError",
+    "GuestFileError",
     "HostError",
     "ImageBuilder",
     "ImageError",
