@@ -9,6 +9,7 @@
 #include "frame.h"
 #include "golden.h"
 #include "ring.h"
+#include "set.h"
 #include "sync.h"
 #include "tap.h"
 
@@ -175,6 +176,25 @@ static void test_environment(void) {
   environment_begin();
 }
 
+static void test_sets(void) {
+  static const unsigned members[] = {0, 1, 63, 64, 127, 128, 200, 255};
+  enum { COUNT = sizeof members / sizeof *members };
+  struct set set = {0};
+  fact("the members of a set are found in their order, across its words, and from any of them on");
+  EXPECT(set_is_empty(&set) && set_next(&set, 0) == MAX_REQUESTS && set_first_absent(&set) == 0);
+  for (size_t i = COUNT; i-- > 0;) set_add(&set, members[i]);
+  unsigned next = set_next(&set, 0);
+  for (size_t i = 0; i < COUNT; i++, next = set_next(&set, next + 1)) EXPECT(next == members[i] && set_has(&set, next));
+  EXPECT(next == MAX_REQUESTS && !set_has(&set, 2) && set_first_absent(&set) == 2);
+  set_remove(&set, 64);
+  EXPECT(!set_has(&set, 64) && set_next(&set, 64) == 127);
+  fact("a full set has no absent place, and a place that is given back is the first again");
+  for (unsigned i = 0; i < MAX_REQUESTS; i++) set_add(&set, i);
+  EXPECT(set_first_absent(&set) == MAX_REQUESTS);
+  set_remove(&set, 254);
+  EXPECT(set_first_absent(&set) == 254);
+}
+
 int main(int argc, char **argv) {
   static struct golden all[MAX_GOLDEN];
   bool corpus = argc == 4 && strcmp(argv[1], "--corpus") == 0;
@@ -187,5 +207,6 @@ int main(int argc, char **argv) {
   test_lengths();
   test_fields();
   test_environment();
+  test_sets();
   return conclude();
 }
