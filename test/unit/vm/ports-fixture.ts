@@ -1,5 +1,3 @@
-import { once } from "node:events";
-import { connect as connectTcp, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { GuestChannel } from "../../../src/guest/index.ts";
 import { FieldReader } from "../../../src/guest/protocol/fields.ts";
@@ -24,21 +22,6 @@ export async function forwardToScript(t: TestContext, greet?: (guest: ScriptedGu
     await guest[Symbol.asyncDispose]();
   });
   return { guest, forward };
-}
-
-/** A client of a forward; errors of its socket show in what it is awaited for. */
-export async function clientOf({ hostPort }: { readonly hostPort: number }): Promise<Socket> {
-  const socket = connectTcp({ port: hostPort, host: "127.0.0.1", allowHalfOpen: true });
-  socket.on("error", () => {});
-  await once(socket, "connect");
-  return socket;
-}
-
-/** All that comes until the other side ends; throws where the connection is reset. The socket can be written to afterwards. */
-export async function readAll(socket: Socket): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for await (const piece of socket.iterator({ destroyOnReturn: false })) pieces.push(piece as Buffer);
-  return Buffer.concat(pieces);
 }
 
 /** The ids of the CONNECT requests, once there are `count`; throws where one is not for port 80. */

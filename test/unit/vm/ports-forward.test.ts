@@ -13,13 +13,13 @@ import { FrameType, MAX_PAYLOAD_BYTES, Status, Stream, Tag } from "../../../src/
 import { listen } from "../../../src/vm/ports/listen.ts";
 import { PortForward } from "../../../src/vm/ports/port-forward.ts";
 import { resultFrame, ScriptedGuest } from "../guest/scripted-guest.ts";
-import { clientOf, connectIds, forwardToScript, inputOf, readAll } from "./ports-fixture.ts";
+import { ask, clientOf, readAll, wasReset } from "../../support/tcp-client.ts";
+import { connectIds, forwardToScript, inputOf } from "./ports-fixture.ts";
 
 const started = (id: number): Buffer => encodeFieldsFrame(FrameType.STARTED, id, []);
 const output = (id: number, bytes: string | Buffer): Buffer => encodeDataFrame(id, Stream.OUTPUT, Buffer.from(bytes));
 const endOfOutput = (id: number): Buffer => encodeEmptyFrame(FrameType.END, id, Stream.OUTPUT);
 const broken = (id: number): Buffer => resultFrame(id, Status.SYSTEM, [{ tag: Tag.ERRNO, value: 104 }]);
-const wasReset = { code: "ECONNRESET" };
 
 describe("a forwarded connection", () => {
   test("carries bytes both ways, the client's first ones before the guest has connected, and ends with both", async (t) => {
@@ -197,7 +197,7 @@ describe("a forward", () => {
     await connectIds(guests[0]!, 1);
     guests[0]!.hangUp();
     await assert.rejects(readAll(cut), wasReset);
-    await assert.rejects(clientOf(forward).then(readAll), wasReset, "a channel that is gone");
+    await assert.rejects(ask(forward), wasReset, "a channel that is gone");
     channel = await GuestChannel.connect(guests[1]!.socketPath);
     const next = await clientOf(forward);
     const [id = 0] = await connectIds(guests[1]!, 1);
