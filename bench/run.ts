@@ -1,6 +1,7 @@
 /** Warm commands, next to the bare channel in the same run. `node bench/run.ts [--count 500]` */
 import { SmolVM } from "../src/index.ts";
-import { BareVM, execFrame, PING_FRAME } from "./support/bare-vm.ts";
+import { execFrame, PING_FRAME } from "./support/bare-frames.ts";
+import { BareVM } from "./support/bare-vm.ts";
 import { defaultImage, numberFlag, withDataDir } from "./support/bench-vm.ts";
 import { printMachine } from "./support/machine.ts";
 import { printHeading, printRow, summarize } from "./support/statistics.ts";
@@ -23,14 +24,14 @@ await withDataDir(async (dataDir) => {
   await using bare = await BareVM.start(image);
   await using vm = await SmolVM.launch({ dataDir });
   for (let warmUp = 0; warmUp < 20; warmUp++) {
-    await bare.roundTrip(SHELL_FRAME);
+    await bare.channel.roundTrip(SHELL_FRAME);
     await vm.run("true");
   }
   for (let round = 0; round < count; round++) {
-    figures.barePing.push(await bare.roundTrip(PING_FRAME));
-    figures.bareShell.push(await bare.roundTrip(SHELL_FRAME));
+    figures.barePing.push(await bare.channel.roundTrip(PING_FRAME));
+    figures.bareShell.push(await bare.channel.roundTrip(SHELL_FRAME));
     figures.shell.push(await timed(() => vm.run("true")));
-    figures.bareTrue.push(await bare.roundTrip(TRUE_FRAME));
+    figures.bareTrue.push(await bare.channel.roundTrip(TRUE_FRAME));
     figures.argv.push(await timed(() => vm.run(["/bin/true"])));
   }
   printHeading("Warm commands");
