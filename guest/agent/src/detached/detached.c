@@ -123,6 +123,7 @@ bool detached_reaped(pid_t pid, int wait_status) {
 }
 
 void detached_output_ready(unsigned place, unsigned stream) {
+  if (table[place].number == 0) return;
   table[place].streams[stream].readable = true;
   due |= (uint64_t)1 << place;
 }

@@ -10,6 +10,8 @@
 
 enum {
   MAX_RECORD = 8192,
+  /* More than a log holds, so that nobody who writes to it without end holds up the agent. */
+  MAX_RECORDS = 65536,
   /* More kills than these, while one process runs, are remembered by their number only. */
   REMEMBERED = 64,
   /* What shells end with when their child was killed: 128 and the signal. */
@@ -50,7 +52,7 @@ static void take_record(const char *record) {
 
 static void read_log(void) {
   static char record[MAX_RECORD + 1];
-  while (log_fd >= 0) {
+  for (int records = 0; log_fd >= 0 && records < MAX_RECORDS; records++) {
     ssize_t size = read(log_fd, record, MAX_RECORD);
     /* EPIPE: records were overwritten before they were read; the next read goes on behind them. */
     if (size < 0 && (errno == EINTR || errno == EPIPE)) continue;

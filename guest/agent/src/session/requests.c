@@ -108,12 +108,18 @@ bool session_reaped(struct session *session, pid_t pid, int wait_status) {
   return false;
 }
 
+/*
+ * A descriptor that was closed is still reported while a worker that was forked before has not closed its copy. Then the
+ * request may be gone; if its place was taken, the new one finds out that there is nothing.
+ */
 void session_output_ready(struct session *session, unsigned request, unsigned stream) {
+  if (!set_has(&session->open, request)) return;
   session->requests[request].outputs[stream].readable = true;
   set_add(&session->due, request);
 }
 
 void session_input_ready(struct session *session, unsigned request) {
+  if (!set_has(&session->open, request)) return;
   session->requests[request].input.writable = true;
   set_add(&session->due, request);
 }
@@ -129,8 +135,9 @@ static enum turn request_turn(struct session *session, struct request *request) 
 
 /* Those whose time has come. */
 static void wake_sleepers(struct session *session) {
+  if (session->wake_us == 0) return;
   uint64_t now = monotonic_us();
-  if (session->wake_us == 0 || now < session->wake_us) return;
+  if (now < session->wake_us) return;
   session->wake_us = 0;
   for (unsigned i = set_next(&session->open, 0); i < MAX_REQUESTS; i = set_next(&session->open, i + 1)) {
     struct request *request = &session->requests[i];
