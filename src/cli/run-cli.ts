@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { registerAttach } from "./commands/attach.ts";
+import { registerCp } from "./commands/cp.ts";
 import { registerCreate } from "./commands/create.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerEnv } from "./commands/env.ts";
@@ -66,6 +67,7 @@ function buildProgram(): Command {
     registerAttach,
     registerKill,
     registerEnv,
+    registerCp,
     registerLogs,
     registerPort,
     registerImage,
