@@ -265,12 +265,12 @@ export class SmolVM implements AsyncDisposable {
    * import { SmolVM } from "smolvm";
    *
    * await using vm = await SmolVM.launch();
-   * await using bc = await vm.spawn(["cat", "-n"]);
-   * const writer = bc.stdin.getWriter();
+   * await using numbered = await vm.spawn(["cat", "-n"]);
+   * const writer = numbered.stdin.getWriter();
    * await writer.write("one\ntwo\n");
    * await writer.close();
-   * for await (const line of bc.stdout.lines()) console.log(line);
-   * console.log((await bc.exited).exitCode);
+   * for await (const line of numbered.stdout.lines()) console.log(line);
+   * console.log((await numbered.exited).exitCode);
    * ```
    */
   async spawn(command: Command, options: SpawnOptions = {}): Promise<GuestProcess> {
