@@ -126,16 +126,21 @@ static bool same(const char *one, const char *other) {
 
 bool same_tree(const char *one, const char *other) { return same(at(one), at(other)); }
 
-int count_names(const char *name, const char *prefix) {
+static int each_name(const char *name, const char *prefix, bool removes) {
   DIR *entries = opendir(at(name));
   int count = 0;
   must(entries != NULL, name);
   for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
-    if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0) count++;
+    if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0) continue;
+    if (removes) must(unlinkat(dirfd(entries), entry->d_name, 0) == 0, entry->d_name);
+    count++;
   }
   closedir(entries);
   return count;
 }
+
+int count_names(const char *name, const char *prefix) { return each_name(name, prefix, false); }
+int remove_names(const char *name, const char *prefix) { return each_name(name, prefix, true); }
 
 int count_descriptors(void) {
   DIR *entries = opendir("/proc/self/fd");

@@ -30,6 +30,8 @@ bool says(const char *name, const char *text);
 bool same_tree(const char *one, const char *other);
 /* Names in the directory that begin with a prefix. */
 int count_names(const char *directory, const char *prefix);
+/* Removes them. How many. */
+int remove_names(const char *directory, const char *prefix);
 /* Open descriptors of this process. */
 int count_descriptors(void);
 

@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,6 +45,8 @@ static const struct request_kind worker_kind = {
     .turn = worker_turn,
     .reaped = worker_reaped,
     .release = worker_release,
+    /* It may have something to undo. */
+    .end_signal = SIGTERM,
 };
 
 void worker_start(struct session *session, uint32_t id, const struct task *task) {

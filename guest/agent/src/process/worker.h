@@ -20,7 +20,8 @@ struct worker {
 
 /*
  * Runs in the worker, with the agent's memory as it was. `output` is stream 1, `input` the request's input; both block, and
- * are -1 where the task has none. Returns as fail() does: false, with the outcome filled in.
+ * are -1 where the task has none. Returns as fail() does: false, with the outcome filled in. CANCEL and the end of the
+ * session send SIGTERM, which it may catch to undo what is half done.
  */
 typedef bool work_function(void *argument, int input, int output, struct outcome *outcome);
 

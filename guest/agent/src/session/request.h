@@ -49,6 +49,8 @@ struct request_kind {
    * a RESULT was sent; else the session ended. request->cancelled tells whether the RESULT was CANCELLED.
    */
   void (*release)(struct session *session, struct request *request, bool answered);
+  /* What ends its process group on CANCEL and with the session. 0: SIGKILL. */
+  int end_signal;
 };
 
 struct request {

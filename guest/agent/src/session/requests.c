@@ -80,10 +80,18 @@ static void free_request(struct session *session, struct request *request, bool 
   set_remove(&session->due, place_of(session, request));
 }
 
+static void end_process(const struct request *request) {
+  if (request->pid == 0) return;
+  int signal = request->kind->end_signal;
+  kill_group(request->pid, signal != 0 ? signal : SIGKILL);
+  /* Were it stopped, it would not hear of anything else. */
+  if (signal != 0) kill_group(request->pid, SIGCONT);
+}
+
 void session_end(struct session *session) {
   for (unsigned i = set_next(&session->open, 0); i < MAX_REQUESTS; i = set_next(&session->open, i + 1)) {
     struct request *request = &session->requests[i];
-    if (request->pid != 0) kill_group(request->pid, SIGKILL);
+    end_process(request);
     free_request(session, request, false);
   }
   session->wake_us = 0;
@@ -92,7 +100,7 @@ void session_end(struct session *session) {
 
 void session_cancel(struct session *session, struct request *request) {
   request->cancelled = true;
-  if (request->pid != 0) kill_group(request->pid, SIGKILL);
+  end_process(request);
   request_wake(session, request);
 }
 
