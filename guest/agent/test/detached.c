@@ -59,6 +59,64 @@ static void credit(uint32_t bytes) {
   client_send(&client, TYPE_CREDIT, last_id, STREAM_OUTPUT, more, sizeof more);
 }
 
+/* The record of this process in a list, or an empty one. */
+static struct field_reader find_record(uint32_t process) {
+  uint8_t *at = (uint8_t *)run.bytes[0];
+  uint8_t *end = at + run.size[0];
+  while (end - at > 4) {
+    struct field_reader reader = fields_read(at + 4, get_u32(at));
+    struct field field;
+    uint32_t number = 0;
+    at += 4 + get_u32(at);
+    struct field_reader record = reader;
+    if (fields_next(&reader, &field) && field_u32(&field, &number) && number == process) return record;
+  }
+  return (struct field_reader){0};
+}
+
+static bool has_text(struct field_reader record, uint16_t tag, const char *text) {
+  struct field field;
+  while (fields_next(&record, &field)) {
+    if (field.tag == tag && field.length == strlen(text) && memcmp(field.bytes, text, field.length) == 0) return true;
+  }
+  return false;
+}
+
+static int count(struct field_reader record, uint16_t tag, size_t *bytes) {
+  struct field field;
+  int found = 0;
+  *bytes = 0;
+  while (fields_next(&record, &field)) {
+    if (field.tag != tag) continue;
+    found++;
+    *bytes += field.length;
+  }
+  return found;
+}
+
+/* Looks until the list tells of its end, for five seconds at most. */
+static bool await_end(uint32_t process) {
+  size_t bytes;
+  for (int tries = 0; tries < 500; tries++) {
+    request(METHOD_PROCESS_LIST, 0, 0, 0);
+    finish();
+    struct field_reader record = find_record(process);
+    if (count(record, TAG_EXIT_CODE, &bytes) + count(record, TAG_SIGNAL, &bytes) != 0) return true;
+    usleep(10000);
+  }
+  return false;
+}
+
+/* Follows it until it has written this, then lets go of it. */
+static void await_output(uint32_t process, const char *text) {
+  struct message message;
+  attach(process);
+  memset(&run, 0, sizeof run);
+  while (strstr(run.bytes[0], text) == NULL && client_next(&client, &message, 5000)) run_take(&run, &message);
+  client_send(&client, TYPE_CANCEL, last_id, 0, NULL, 0);
+  finish();
+}
+
 static void test_life(void) {
   fact("a detached process is started with a number, and its request follows it to its exit");
   start(EXEC(.flags = 0), "echo out; echo error >&2; exit 3");
@@ -94,21 +152,21 @@ static void test_life(void) {
   }
   EXPECT(strcmp(runs[0].bytes[0], "one\ntwo\n") == 0 && strcmp(runs[1].bytes[0], "one\ntwo\n") == 0);
   fact("CANCEL lets go of it, CONTROL sends it a signal");
-  process = leave(EXEC(.flags = 0), "trap 'echo caught; exit 5' USR1; while :; do sleep 0.05; done");
+  process = leave(EXEC(.flags = 0), "trap 'echo caught; exit 5' USR1; echo ready; while :; do sleep 0.05; done");
   EXPECT(run.status == STATUS_CANCELLED);
-  usleep(50000);
+  await_output(process, "ready");
   attach(process);
   uint8_t payload[16];
   struct field_writer fields = {.bytes = payload, .size = sizeof payload};
   fields_put_u32(&fields, TAG_SIGNAL, SIGUSR1);
   client_send(&client, TYPE_CONTROL, last_id, 0, payload, fields.used);
   finish();
-  EXPECT(run.exit_code == 5 && strcmp(run.bytes[0], "caught\n") == 0);
+  EXPECT(run.exit_code == 5 && strcmp(run.bytes[0], "ready\ncaught\n") == 0);
   fact("what it left in the background does not hold its end, and outlives what it writes later");
-  start(EXEC(.flags = 0), "(sleep 0.2; seq 1 20000; echo survived >/tmp/smolvm-agent-late) & echo now");
+  start(EXEC(.flags = 0), "(sleep 1; seq 1 20000; echo survived >/tmp/smolvm-agent-late) & echo now");
   finish();
-  EXPECT(strcmp(run.bytes[0], "now\n") == 0 && run.duration_us < 150000);
-  client_shell(&client, ++last_id, "sleep 0.5; cat /tmp/smolvm-agent-late; rm /tmp/smolvm-agent-late", 0, 0);
+  EXPECT(strcmp(run.bytes[0], "now\n") == 0 && run.duration_us < 900000);
+  client_shell(&client, ++last_id, "sleep 1.5; cat /tmp/smolvm-agent-late; rm /tmp/smolvm-agent-late", 0, 0);
   finish();
   EXPECT(strcmp(run.bytes[0], "survived\n") == 0);
 }
@@ -127,14 +185,14 @@ static void test_history(void) {
   EXPECT(run.ended && run.exit_code == 0 && run.skipped[1] == 0);
   EXPECT(had + run.skipped[0] + run.size[0] == 1288895 && run.size[0] == HISTORY);
   fact("who attaches late gets the last 256 KiB, and is told of what was lost before");
-  uint32_t process = leave(EXEC(.flags = 0), "seq 1 200000");
-  usleep(300000);
+  uint32_t process = leave(EXEC(.flags = 0), "sleep 0.3; seq 1 200000");
+  EXPECT(await_end(process));
   attach(process);
   finish();
   EXPECT(run.skipped[0] == 1288895 - HISTORY && run.size[0] == HISTORY);
   fact("less than that is kept as a whole, and sent as far as the credit goes");
-  process = leave(EXEC(.flags = 0), "head -c 100000 /dev/zero");
-  usleep(100000);
+  process = leave(EXEC(.flags = 0), "sleep 0.3; head -c 100000 /dev/zero");
+  EXPECT(await_end(process));
   request(METHOD_PROCESS_ATTACH, process, 0, 30000);
   memset(&run, 0, sizeof run);
   while (client_next(&client, &message, 200)) run_take(&run, &message);
@@ -195,47 +253,12 @@ static void test_names(void) {
   EXPECT(run.status == STATUS_BAD_REQUEST);
 }
 
-/* The record of this process in a list, or NULL. */
-static struct field_reader find_record(uint32_t process) {
-  uint8_t *at = (uint8_t *)run.bytes[0];
-  uint8_t *end = at + run.size[0];
-  while (end - at > 4) {
-    struct field_reader reader = fields_read(at + 4, get_u32(at));
-    struct field field;
-    uint32_t number = 0;
-    at += 4 + get_u32(at);
-    struct field_reader record = reader;
-    if (fields_next(&reader, &field) && field_u32(&field, &number) && number == process) return record;
-  }
-  return (struct field_reader){0};
-}
-
-static bool has_text(struct field_reader record, uint16_t tag, const char *text) {
-  struct field field;
-  while (fields_next(&record, &field)) {
-    if (field.tag == tag && field.length == strlen(text) && memcmp(field.bytes, text, field.length) == 0) return true;
-  }
-  return false;
-}
-
-static int count(struct field_reader record, uint16_t tag, size_t *bytes) {
-  struct field field;
-  int found = 0;
-  *bytes = 0;
-  while (fields_next(&record, &field)) {
-    if (field.tag != tag) continue;
-    found++;
-    *bytes += field.length;
-  }
-  return found;
-}
-
 static void test_list(void) {
   size_t bytes;
   fact("PROCESS_LIST tells number, name, words and start of each, and the exit of those that ended");
-  uint32_t ended = leave(EXEC(.name = "short"), "exit 9");
+  uint32_t ended = leave(EXEC(.name = "short"), "sleep 0.3; exit 9");
   uint32_t running = leave(EXEC(.name = "long"), "exec sleep 1000");
-  usleep(100000);
+  EXPECT(await_end(ended));
   request(METHOD_PROCESS_LIST, 0, 0, 0);
   finish();
   struct field_reader record = find_record(running);
@@ -270,41 +293,60 @@ static void test_list(void) {
   finish();
 }
 
-static void test_places(void) {
-  fact("64 that nobody was told of fill the places, and one more is BUSY");
-  uint32_t last = 0;
-  int started = 0;
-  do {
-    last = leave(EXEC(.flags = 0), "sleep 0.1; exit 7");
-  } while (last != 0 && ++started < 200);
-  EXPECT(run.status == STATUS_BUSY && run.message[0] != '\0');
+/* Lists them, and sends each KILL. Returns how many there are; `first` is the number of the first. */
+static int kill_all(uint32_t *first) {
+  static uint32_t numbers[2 * MAX_DETACHED];
+  int records = 0;
   request(METHOD_PROCESS_LIST, 0, 0, 0);
   finish();
-  int records = 0;
-  for (size_t at = 0; at < run.size[0]; records++) at += 4 + get_u32((uint8_t *)run.bytes[0] + at);
-  EXPECT(records == MAX_DETACHED);
+  for (size_t at = 0; at < run.size[0] && records < 2 * MAX_DETACHED; records++) {
+    uint8_t *record = (uint8_t *)run.bytes[0] + at;
+    /* PROCESS is the first field: behind the length and a field's header. */
+    numbers[records] = get_u32(record + 4 + 6);
+    at += 4 + get_u32(record);
+  }
+  for (int i = 0; i < records; i++) {
+    request(METHOD_PROCESS_SIGNAL, numbers[i], SIGKILL, 0);
+    finish();
+  }
+  *first = numbers[0];
+  return records;
+}
+
+static void test_places(void) {
+  static const char forever[] = "echo x; exec sleep 1000";
+  uint32_t first, last, told;
+  int started = 0;
+  fact("64 that nobody was told of fill the places, and one more is BUSY");
+  while (leave(EXEC(.flags = 0), forever) != 0 && started < 200) started++;
+  EXPECT(run.status == STATUS_BUSY && run.message[0] != '\0' && started > 0);
+  EXPECT(kill_all(&first) == MAX_DETACHED);
+  EXPECT(leave(EXEC(.flags = 0), forever) == 0 && run.status == STATUS_BUSY);
   fact("once one was told of, its place is taken, and its number is never used again");
-  usleep(200000);
-  uint32_t told = get_u32((uint8_t *)run.bytes[0] + 4 + 6);
-  attach(told);
+  attach(first);
   finish();
   EXPECT(run.ended && run.status == STATUS_OK);
-  last = leave(EXEC(.flags = 0), "echo x; sleep 0.1; exit 8");
+  told = first;
+  last = leave(EXEC(.flags = 0), forever);
   EXPECT(run.status == STATUS_CANCELLED && last > told);
+  await_output(last, "x");
   attach(told);
   finish();
   EXPECT(run.status == STATUS_NO_PROCESS);
   fact("one that is being read keeps its place although another reader was told of its end");
+  request(METHOD_PROCESS_SIGNAL, last, SIGKILL, 0);
+  finish();
   request(METHOD_PROCESS_ATTACH, last, 0, 1);
   uint32_t reader = last_id;
   attach(last);
   finish();
-  EXPECT(run.ended && run.exit_code == 8 && run.size[0] == 2);
-  EXPECT(leave(EXEC(.flags = 0), "sleep 0.1") == 0 && run.status == STATUS_BUSY);
+  EXPECT(run.ended && run.signal == SIGKILL && run.size[0] == 2);
+  EXPECT(leave(EXEC(.flags = 0), forever) == 0 && run.status == STATUS_BUSY);
   client_send(&client, TYPE_CANCEL, reader, 0, NULL, 0);
   client_finish(&client, reader, &run);
   EXPECT(run.status == STATUS_CANCELLED);
-  EXPECT(leave(EXEC(.flags = 0), "sleep 0.1") != 0);
+  EXPECT(leave(EXEC(.flags = 0), forever) != 0);
+  kill_all(&first);
 }
 
 int main(void) {
