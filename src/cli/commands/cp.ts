@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { cleanGuestText } from "../../guest/channel/guest-text.ts";
 import type { SymlinkPolicy } from "../../guest/files/link-policy.ts";
 import { runCopy } from "../cp/copy.ts";
 import { parseCopy } from "../cp/place.ts";
@@ -58,7 +59,7 @@ export function registerCp(program: Command): void {
         progress.end();
         if (flags.json === true) printJson(result);
         else if (flags.quiet !== true)
-          for (const { path, reason } of result.skipped) note(`left out ${path}: ${reason}`);
+          for (const { path, reason } of result.skipped) note(`left out ${cleanGuestText(path)}: ${reason}`);
       } catch (error) {
         progress.end();
         // The reader of our output has gone (`smolvm cp ID:/x - | head`): 128 + SIGPIPE, as a local command would.

@@ -38,9 +38,14 @@ export async function runCopy(connect: ConnectForFiles, copy: Copy, options: Cop
 async function unpack(connect: ConnectForFiles, path: string, options: CopyOptions): Promise<TransferResult> {
   const { signal, owner, onProgress } = options;
   const transfer = new Transfer(onProgress);
-  await sendTree(connect, path, { signal, owner, onBlock: () => transfer.report() }, (tree) =>
-    new TarToTree(tree, transfer).send(process.stdin),
-  );
+  try {
+    await sendTree(connect, path, { signal, owner, onBlock: () => transfer.report() }, (tree) =>
+      new TarToTree(tree, transfer).send(process.stdin),
+    );
+  } finally {
+    // Where it failed, nobody reads on, and an open stdin would keep the process alive.
+    process.stdin.destroy();
+  }
   return transfer.result();
 }
 

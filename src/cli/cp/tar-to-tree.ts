@@ -1,5 +1,6 @@
 import { extract, type Header } from "tar-stream";
 import { SmolVMError, ValidationError } from "../../errors/smolvm-error.ts";
+import { cleanGuestText } from "../../guest/channel/guest-text.ts";
 import type { Transfer } from "../../guest/files/transfer.ts";
 import type { TreeEntry } from "../../guest/files/tree-entry.ts";
 import type { TreeWriter } from "../../guest/files/tree-writer.ts";
@@ -57,7 +58,7 @@ export class TarToTree {
         if (name !== undefined) return await this.#addFile(parts, name, header, content);
         break;
       case "link":
-        throw new SmolVMError("UNSUPPORTED", `the archive holds the hard link ${JSON.stringify(header.name)}`, {
+        throw new SmolVMError("UNSUPPORTED", `the archive holds the hard link "${cleanGuestText(header.name)}"`, {
           hint: "Make the archive with `tar --hard-dereference`: then it holds a copy in the place of each hard link.",
         });
       default:
@@ -121,7 +122,7 @@ function safeParts(name: string): string[] {
   if (!name.startsWith("/") && !parts.includes("..") && !name.includes("\0") && !name.includes("\ufffd")) return parts;
   throw new ValidationError(
     "INVALID_PATH",
-    `the archive holds ${JSON.stringify(name)}, which is no name below a directory`,
+    `the archive holds "${cleanGuestText(name)}", which is no name below a directory`,
     {
       hint: "Names in an archive must be relative, without `..`, and UTF-8.",
     },

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { type Header, type Pack, pack } from "tar-stream";
 import { SmolVMError } from "../../errors/smolvm-error.ts";
+import { cleanGuestText } from "../../guest/channel/guest-text.ts";
 import type { Transfer } from "../../guest/files/transfer.ts";
 import type { TreeEntry, TreeEvent } from "../../guest/files/tree-entry.ts";
 
@@ -139,13 +140,13 @@ export class TreeToTar {
 function utf8(name: Buffer): string {
   const text = name.toString("utf8");
   if (Buffer.from(text).equals(name)) return text;
-  throw new SmolVMError("UNSUPPORTED", `the guest has the name ${JSON.stringify(text)}, which is not UTF-8`, {
+  throw new SmolVMError("UNSUPPORTED", `the guest has the name "${cleanGuestText(text)}", which is not UTF-8`, {
     hint: "Copy to a directory instead of a tar stream: that keeps names as they are.",
   });
 }
 
 function changed({ path }: OpenFile): SmolVMError {
-  return new SmolVMError("GUEST_ERROR", `${JSON.stringify(path)} changed its size while it was read`, {
+  return new SmolVMError("GUEST_ERROR", `"${cleanGuestText(path)}" changed its size while it was read`, {
     hint: "Stop what writes to it, or copy to a directory instead of a tar stream.",
   });
 }

@@ -7,6 +7,7 @@ export class CallInput {
   readonly #call: GuestCall;
   readonly #what: string;
   #sentBytes = 0;
+  #earlyEnd: Promise<never> | undefined;
 
   constructor(call: GuestCall, what: string) {
     this.#call = call;
@@ -36,8 +37,19 @@ export class CallInput {
     return result;
   }
 
+  /** Rejects when the call ends, for whoever may wait long for what to write. Handled already: nobody has to look at it. */
+  get earlyEnd(): Promise<never> {
+    this.#earlyEnd ??= handled(this.#throwEarlyEnd(undefined));
+    return this.#earlyEnd;
+  }
+
   async #throwEarlyEnd(cause: unknown): Promise<never> {
     await this.#call.wait();
     throw new SmolVMError("PROTOCOL_ERROR", `the guest ended ${this.#what} before it had everything`, { cause });
   }
+}
+
+function handled(promise: Promise<never>): Promise<never> {
+  promise.catch(() => {});
+  return promise;
 }

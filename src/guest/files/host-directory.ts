@@ -45,9 +45,8 @@ async function lookAt(path: HostPath): Promise<Stats | undefined> {
 }
 
 function inTheWay(path: HostPath, reason: string): HostError {
-  const shown = showHostPath(path);
-  return new HostError("IO_ERROR", `the download cannot make ${shown} on this machine: ${reason}`, {
+  return new HostError("IO_ERROR", `the download cannot make ${showHostPath(path)} on this machine: ${reason}`, {
     hint: "Remove it, or download to another path.",
-    details: { path: shown },
+    details: { path: path.toString("utf8") },
   });
 }

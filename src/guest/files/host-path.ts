@@ -1,4 +1,5 @@
 import { describe } from "../../config/vm-id.ts";
+import { cleanGuestText } from "../channel/guest-text.ts";
 import { HostError, ValidationError } from "../../errors/smolvm-error.ts";
 
 const SLASH = Buffer.from("/");
@@ -20,9 +21,14 @@ export function joinHostPath(directory: HostPath, name: Buffer): HostPath {
   return directory.at(-1) === SLASH[0] ? Buffer.concat([directory, name]) : Buffer.concat([directory, SLASH, name]);
 }
 
-/** The path as a message shows it, below a root where one is given. */
-export function showHostPath(path: HostPath, root?: HostPath): string {
-  return path.subarray(root === undefined ? 0 : root.length + 1).toString("utf8");
+/** The part of a path that is below a root; what is not UTF-8 shows as U+FFFD. */
+export function pathBelow(root: HostPath, path: HostPath): string {
+  return path.subarray(root.length + 1).toString("utf8");
+}
+
+/** The path as a message shows it: a guest may have chosen its names. */
+export function showHostPath(path: HostPath): string {
+  return cleanGuestText(path.toString("utf8"));
 }
 
 /** A file of this machine could not be read or written. What is no failure of a system call is passed on as it is. */
@@ -30,9 +36,9 @@ export function hostFileError(doing: string, path: HostPath, cause: unknown): Er
   const { message, code, syscall } = cause as NodeJS.ErrnoException;
   if (syscall === undefined) return cause as Error;
   const shown = showHostPath(path);
-  return new HostError("IO_ERROR", `${doing} ${shown} on this machine failed: ${message}`, {
+  return new HostError("IO_ERROR", `${doing} ${shown} on this machine failed: ${cleanGuestText(message)}`, {
     cause,
-    details: { path: shown, ...(code === undefined ? {} : { errno: code }) },
+    details: { path: path.toString("utf8"), ...(code === undefined ? {} : { errno: code }) },
   });
 }
 

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { type Extent, HostFileWriter, writeHostFile } from "./host-file-writer.ts";
 import { finishHostDirectory, makeHostDirectory, refuseHostDirectory } from "./host-directory.ts";
 import { HostLinks } from "./host-links.ts";
-import { type HostPath, hostFileError, joinHostPath, showHostPath } from "./host-path.ts";
+import { type HostPath, hostFileError, joinHostPath, pathBelow } from "./host-path.ts";
 import type { SymlinkPolicy } from "./link-policy.ts";
 import { TaskPool } from "./task-pool.ts";
 import type { Transfer } from "./transfer.ts";
@@ -119,7 +119,7 @@ export class HostTreeWriter {
   #keepLink(path: HostPath, entry: TreeEntry): void {
     const reason = this.#links.keep(path, entry, this.#directories.length - 1);
     if (reason !== undefined) {
-      this.#transfer.skip(showHostPath(path, this.#root), reason);
+      this.#transfer.skip(pathBelow(this.#root, path), reason);
       return;
     }
     for (const directory of this.#directories) directory.holdsLinks = true;

@@ -1,6 +1,6 @@
 import type { BigIntStats, Dirent } from "node:fs";
 import { lstat, readdir, readlink } from "node:fs/promises";
-import { hasErrno, type HostPath, hostFileError, joinHostPath, showHostPath } from "./host-path.ts";
+import { hasErrno, type HostPath, hostFileError, joinHostPath, pathBelow } from "./host-path.ts";
 import { prefetch } from "./prefetch.ts";
 import { isSparse, readSmallHostFile, sendHostFile, treeEntryOf } from "./send-host-file.ts";
 import type { Transfer } from "./transfer.ts";
@@ -77,7 +77,7 @@ export class HostTreeSender {
         return { path, entry: treeEntryOf("symlink", name, stats, target) };
       }
       if (!stats.isFile()) {
-        this.#transfer.skip(showHostPath(path, this.#root), "it is neither a file, a directory nor a link");
+        this.#transfer.skip(pathBelow(this.#root, path), "it is neither a file, a directory nor a link");
         return undefined;
       }
       const entry = treeEntryOf("file", name, stats);
@@ -114,7 +114,7 @@ export class HostTreeSender {
       return await look();
     } catch (error) {
       if (!hasErrno(error, "ENOENT")) throw hostFileError("reading", path, error);
-      this.#transfer.skip(showHostPath(path, this.#root), "it was removed meanwhile");
+      this.#transfer.skip(pathBelow(this.#root, path), "it was removed meanwhile");
       return undefined;
     }
   }

@@ -29,7 +29,8 @@ export async function sendTree(
     options.onBlock?.();
   });
   try {
-    await send(tree);
+    // What is sent may be slow to come, as a tar archive typed by hand: the guest's error does not wait for it.
+    await Promise.race([send(tree), input.earlyEnd]);
     await tree.end();
     await input.end();
   } catch (error) {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { SmolVMError } from "../../../../src/errors/smolvm-error.ts";
 import { GuestFileError } from "../../../../src/guest/files/file-error.ts";
+import { sendTree } from "../../../../src/guest/files/tree-calls.ts";
 import { encodeRecord } from "../../../../src/guest/files/tree-record.ts";
 import type { Field } from "../../../../src/guest/protocol/fields.ts";
 import { FileFlag, FrameType, Method, Status, Tag } from "../../../../src/guest/protocol/frame-types.ts";
@@ -596,6 +597,18 @@ describe("an upload", () => {
     const call = subject.files.upload(directory, "/a");
     subject.guest.result((await subject.request()).id, Status.OK);
     await assert.rejects(call, hasCode("PROTOCOL_ERROR"));
+  });
+
+  test("whose source is slow tells the guest's error at once", async () => {
+    await using subject = await GuestOfFiles.start();
+    const call = sendTree(
+      async () => subject.channel,
+      "/a",
+      {},
+      () => new Promise(() => {}),
+    );
+    subject.guest.result((await subject.request()).id, Status.SYSTEM, system(20, "/a: Not a directory"));
+    await assert.rejects(call, hasCode("NOT_A_DIRECTORY"));
   });
 
   test("that is aborted is cancelled in the guest, and one whose channel breaks is CHANNEL_BROKEN", async (t) => {

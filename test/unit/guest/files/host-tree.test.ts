@@ -239,6 +239,16 @@ describe("a hostile tree", () => {
     assert.equal(readFileSync(join(target, "file"), "utf8"), "old");
   });
 
+  test("gets no control characters into a message", async (t) => {
+    const { target } = twoDirectories(t);
+    const name = "\u001b[2J\u202e\n";
+    mkdirSync(join(target, name), { recursive: true });
+    await assert.rejects(make(target, [rawDirectory(undefined, rawLink(name, "x"))]), (error: unknown) => {
+      assert.ok(error instanceof HostError && !/[\p{Cc}\p{Cf}]/u.test(error.message));
+      return true;
+    });
+  });
+
   test("with more links than memory may hold is refused", async (t) => {
     const { target } = twoDirectories(t);
     const transfer = new Transfer(undefined);
