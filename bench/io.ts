@@ -1,5 +1,5 @@
 /**
- * Commands and files, next to the bare channel and to ssh into the same VM, in the same run; and what the agent takes of the guest's
+ * Commands, files and ports, next to the bare channel and to ssh into the same VM, in the same run; and what the agent takes of the guest's
  * memory meanwhile. `node bench/io.ts [--count 200] [--large-mib 256] [--runs 1000]`
  */
 import { dirname, join } from "node:path";
@@ -10,6 +10,7 @@ import { BareChannel } from "./support/bare-channel.ts";
 import { numberFlag, withDataDir } from "./support/bench-vm.ts";
 import { compareCommands } from "./support/io-commands.ts";
 import { compareCopies, type CopySizes } from "./support/io-copies.ts";
+import { comparePorts } from "./support/io-ports.ts";
 import { printMachine } from "./support/machine.ts";
 import { SshServer } from "./support/ssh-server.ts";
 import { timed } from "./support/timed.ts";
@@ -52,6 +53,7 @@ async function compareOneByOne(dataDir: string): Promise<AgentMemory> {
   using bare = await BareChannel.open(join(dirname(vm.info.socketPath ?? ""), LAST_CHANNEL));
   await compareCommands(vm, { bare, ssh }, count);
   await compareCopies(vm, { bare, ssh }, sizes, 3);
+  await comparePorts(vm, ssh, count, Math.ceil(largeMiB / 8));
   return idle;
 }
 

@@ -1,14 +1,12 @@
 import { type ChildProcessByStdio, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
-import { QmpClient } from "../../src/backends/qemu/qmp-client.ts";
 import { findProgram } from "../../src/host/find-program.ts";
 import type { SmolVM } from "../../src/index.ts";
-import { listen } from "../../src/vm/ports/listen.ts";
+import { freePort, hostForward } from "./host-forward.ts";
 
 /** What the host needs: Debian's `openssh-client`, and tar. */
 const PROGRAMS = ["ssh", "scp", "ssh-keygen", "tar"] as const;
@@ -44,11 +42,7 @@ export class SshServer implements AsyncDisposable {
       { stdin: readFileSync(join(dir, "key.pub")) },
     );
     if (!started.ok) throw new Error(`sshd does not start: ${started.stderr}`);
-    const port = await freePort();
-    await using qmp = await QmpClient.connect(vm.info.socketPath ?? "");
-    const command = `hostfwd_add net0 tcp:127.0.0.1:${port}-:22`;
-    const answer = await qmp.execute("human-monitor-command", { "command-line": command });
-    if (answer !== "") throw new Error(`QEMU forwards no port: ${String(answer)}`);
+    const port = await hostForward(vm, 22);
     const server = new SshServer(dir, port);
     await finished("ssh", ["-M", "-N", "-f", ...server.#options("-p"), GUEST]);
     return server;
@@ -67,6 +61,14 @@ export class SshServer implements AsyncDisposable {
   /** Starts a command over the master connection, with pipes. */
   open(command: string): ChildProcessByStdio<Writable, Readable, null> {
     return spawn("ssh", [...this.#options("-p"), GUEST, command], { stdio: ["pipe", "pipe", "inherit"] });
+  }
+
+  /** Has ssh forward a free port of this machine to one of the guest's loopback; returns it. */
+  async forward(guestPort: number): Promise<number> {
+    const hostPort = await freePort();
+    const forwarding = `127.0.0.1:${hostPort}:127.0.0.1:${guestPort}`;
+    await finished("ssh", ["-O", "forward", "-L", forwarding, ...this.#options("-p"), GUEST]);
+    return hostPort;
   }
 
   /** Runs a line of shell on the host, in which `$SSH` and `$SCP` are the programs with their options, `$GUEST` their target. */
@@ -99,11 +101,4 @@ async function finished(program: string, args: readonly string[], env: NodeJS.Pr
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"], env });
   const [exitCode] = (await once(child, "exit")) as [number | null];
   if (exitCode !== 0) throw new Error(`${[program, ...args].join(" ")} ended with ${exitCode}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server, { hostAddress: "127.0.0.1", hostPort: 0 });
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
