@@ -7,10 +7,12 @@
 #include <sys/types.h>
 
 #include "attach.h"
+#include "connect.h"
 #include "exec.h"
 #include "input.h"
 #include "list.h"
 #include "output.h"
+#include "wait-port.h"
 #include "worker.h"
 
 struct request;
@@ -63,8 +65,10 @@ struct request {
   struct input input;
   union {
     struct attach attach;
+    struct connection connection;
     struct exec exec;
     struct list list;
+    struct port_wait port_wait;
     struct worker worker;
   };
 };
