@@ -87,7 +87,7 @@ bool watched_path(int number, const char *name, char *path, size_t size) {
   size_t length = strlen(name);
   path[at] = '\0';
   for (const struct watched *each = watched_find(number);; each = watched_find(each->parent)) {
-    if (each == NULL || length + 1 > at) return false;
+    if (each == NULL || length + (each->parent >= 0) > at) return false;
     at -= length;
     memcpy(path + at, name, length);
     if (each->parent < 0) break;
