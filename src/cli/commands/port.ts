@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { Command } from "commander";
 import { ValidationError } from "../../errors/smolvm-error.ts";
 import type { Connect } from "../../vm/connect.ts";
@@ -59,13 +60,11 @@ function parsePair(
 
 /** Ends by the error that says why the VM cannot be reached any more, or by the interruption. */
 async function untilVmIsGone(connect: Connect): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const interrupt = (): void => reject(interrupted.reason);
-  if (interrupted.aborted) interrupt();
-  interrupted.addEventListener("abort", interrupt, { once: true });
+  const interruption = once(interrupted, "abort");
   for (;;) {
     const channel = await connect();
-    await Promise.race([channel.closed, promise]);
+    await Promise.race([channel.closed, interruption]);
+    interrupted.throwIfAborted();
   }
 }
 

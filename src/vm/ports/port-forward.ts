@@ -1,8 +1,12 @@
 import { createServer, isIPv6, type Server, type Socket } from "node:net";
+import { debugLog } from "../../process/debug-log.ts";
 import type { Connect } from "../connect.ts";
 import type { HostPlace } from "./expose-options.ts";
 import { forwardConnection } from "./forwarded-connection.ts";
 import { listen } from "./listen.ts";
+
+/** A client that is gone without a word gives its place back. */
+const KEEP_ALIVE_MS = 60_000;
 
 /**
  * A port of the host behind which a port of the guest is reached. Each connection is a stream of the VM's channel to the guest,
@@ -29,12 +33,15 @@ export class PortForward implements AsyncDisposable {
   /** @internal Listens on the host. @throws {NetworkError} `PORT_IN_USE` or `NETWORK_UNAVAILABLE`. */
   static async open(guestPort: number, place: HostPlace, connect: Connect): Promise<PortForward> {
     const sockets = new Set<Socket>();
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    const options = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
+    const server = createServer(options, (socket) => {
       sockets.add(socket);
       socket.once("close", () => sockets.delete(socket));
       void forwardConnection(socket, connect, guestPort);
     });
     const hostPort = await listen(server, place);
+    // A connection that cannot be accepted, as when this program has no descriptor left, is that client's loss alone.
+    server.on("error", (error) => debugLog("port.accept", { guestPort, reason: error.message }));
     return new PortForward(guestPort, { ...place, hostPort }, server, sockets);
   }
 

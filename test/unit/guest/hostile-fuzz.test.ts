@@ -20,9 +20,9 @@ import { exitFrame, ScriptedGuest } from "./scripted-guest.ts";
 import { seededRandom } from "./seeded-random.ts";
 
 /** Each round has a channel and a seed of its own; the same seed makes the same guest. */
-const ROUNDS = 600;
+const ROUNDS = 400;
 /** A slow machine does fewer rounds. */
-const BUDGET_MS = 5_000;
+const BUDGET_MS = 4_000;
 const SETTLE_MS = 5_000;
 const MAX_GROWTH_BYTES = 24 * 2 ** 20;
 
