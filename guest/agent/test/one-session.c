@@ -14,11 +14,11 @@
 #include "serve.h"
 #include "spawn.h"
 
+struct session session;
 struct client host;
 struct run run;
 struct told told;
 
-static struct session session;
 static uint32_t last_id;
 static bool gives_credit;
 
@@ -68,12 +68,17 @@ void put_field_text(uint16_t tag, const char *text) { fields_put(&fields, tag, t
 void put_field_u32(uint16_t tag, uint32_t value) { fields_put_u32(&fields, tag, value); }
 void put_field_u64(uint16_t tag, uint64_t value) { fields_put_u64(&fields, tag, value); }
 
-uint32_t request_send(uint32_t method) {
-  client_request_with(&host, ++last_id, method, &fields);
-  fields.used = 0;
+uint32_t request_begin(void) {
   memset(&run, 0, sizeof run);
   memset(&told, 0, sizeof told);
-  return last_id;
+  return ++last_id;
+}
+
+uint32_t request_send(uint32_t method) {
+  uint32_t id = request_begin();
+  client_request_with(&host, id, method, &fields);
+  fields.used = 0;
+  return id;
 }
 
 void data_send(const void *bytes, size_t size) { client_send(&host, TYPE_DATA, last_id, STREAM_INPUT, bytes, size); }

@@ -5,6 +5,7 @@
 #include "client.h"
 #include "session.h"
 
+extern struct session session;
 extern struct client host;
 /* What came for the last request. */
 extern struct run run;
@@ -28,6 +29,8 @@ void put_field_u32(uint16_t tag, uint32_t value);
 void put_field_u64(uint16_t tag, uint64_t value);
 /* Its id. */
 uint32_t request_send(uint32_t method);
+/* For a request that the test opens itself: its id. It becomes the last one. */
+uint32_t request_begin(void);
 /* For the last request. */
 void data_send(const void *bytes, size_t size);
 void end_send(void);
