@@ -148,6 +148,10 @@ static void test_processes(void) {
   client_execute(&client, 100, &AS(.user = "alice", .argv = (const char *const[]){program, NULL}));
   client_finish(&client, 100, &run);
   EXPECT(run.status == STATUS_NOT_EXECUTABLE);
+  fact("the streams are that user's, who can open them by name, and /dev/null stays root's");
+  shell_as(AS(.user = "alice"), "echo out >/dev/stdout; echo error >/dev/stderr; stat -L -c %u /dev/stdin");
+  expect_output("out\n0\n");
+  EXPECT(strcmp(run.bytes[1], "error\n") == 0);
   fact("the process has no way back: no capabilities, no saved user");
   shell_as(AS(.user = "alice"), "grep -E '^(Uid|Gid|CapEff|CapPrm)' /proc/self/status | tr -s '\\t\\n' ' '");
   expect_output("Uid: 4711 4711 4711 4711 Gid: 4712 4712 4712 4712 CapPrm: 0000000000000000 CapEff: 0000000000000000 ");

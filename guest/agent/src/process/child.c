@@ -54,12 +54,21 @@ static int search_path(struct child *child, const char *path) {
   return denied ? EACCES : ENOENT;
 }
 
+/* So that the user may open /dev/stdout; what has no input shares the agent's /dev/null. */
+static void give_streams(const struct command *command) {
+  for (int i = command->has_input ? STDIN_FILENO : STDOUT_FILENO; i <= STDERR_FILENO; i++) {
+    if (fchown(i, command->account->uid, (gid_t)-1) < 0) return;
+  }
+}
+
 /*
  * The library's functions of these names would change the whole process, which is the agent. In the moment in which the
  * child is that user's and still has the agent's memory nobody but root can trace it: the change made it undumpable.
  */
-static int become(const struct account *account) {
+static int become(const struct command *command) {
+  const struct account *account = command->account;
   if (account == NULL) return 0;
+  give_streams(command);
   if (syscall(SYS_setgroups, account->group_count, account->groups) == 0 &&
       syscall(SYS_setresgid, account->gid, account->gid, account->gid) == 0 &&
       syscall(SYS_setresuid, account->uid, account->uid, account->uid) == 0) {
@@ -81,7 +90,7 @@ int child_main(void *argument) {
   for (int i = 0; i < 3; i++) dup2(child->streams[i], i);
   if (command->has_terminal) ioctl(STDIN_FILENO, TIOCSCTTY, 0);
   setrlimit(RLIMIT_NOFILE, &(struct rlimit){SOFT_FILE_LIMIT, HARD_FILE_LIMIT});
-  child->user_error = become(command->account);
+  child->user_error = become(command);
   if (child->user_error != 0) _exit(FAILED_TO_START);
   /* As the user: root may enter what that one may not. */
   child->directory_error = enter_directory(command);
