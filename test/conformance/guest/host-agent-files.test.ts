@@ -1,0 +1,26 @@
+import { after, before, describe, test } from "node:test";
+import { GuestChannel } from "../../../src/guest/index.ts";
+import { temporaryDir } from "../../support/temporary-dir.ts";
+import { filesConformance } from "./files-conformance.ts";
+import { HostAgent } from "./host-agent.ts";
+
+const reason =
+  process.getuid?.() === 0 ? HostAgent.whyNot() : "the agent acts as root, and these tests do not run as root";
+if (reason !== undefined) {
+  test("the files of the C agent on this machine", { skip: reason });
+} else {
+  describe("the C agent on this machine", () => {
+    let agent: HostAgent;
+    before(async () => {
+      agent = await HostAgent.start();
+    });
+    after(() => agent[Symbol.asyncDispose]());
+    const directory = temporaryDir({ after });
+
+    filesConformance("the C agent on this machine", {
+      connect: () => GuestChannel.connect(agent.socketPath, { timeoutMs: 10_000 }),
+      directory: () => directory,
+      bulkBytes: 100_000_000,
+    });
+  });
+}
