@@ -5,12 +5,14 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { GuestFileError, SmolVM, type SmolVMError, SmolVMManager } from "../../src/index.ts";
 import { filesConformance } from "../conformance/guest/files-conformance.ts";
+import type { FilesSubject } from "../conformance/guest/files-subject.ts";
+import { treesConformance } from "../conformance/guest/trees-conformance.ts";
 import { temporaryDir } from "../support/temporary-dir.ts";
 import { sharedVM, testDataDir } from "../support/vm-fixture.ts";
 
 describe("a real guest", () => {
   const shared = sharedVM({ diskMiB: 4_096 });
-  filesConformance("a real guest", {
+  const subject: FilesSubject = {
     // A channel each: the suite closes what it gets.
     connect: async () => {
       const own = new SmolVMManager({ dataDir: shared.dataDir });
@@ -20,7 +22,9 @@ describe("a real guest", () => {
     },
     directory: () => "/root",
     bulkBytes: 20_000_000,
-  });
+  };
+  filesConformance("a real guest", subject);
+  treesConformance("a real guest", subject);
 
   test("gives what its own programs see", async () => {
     const { vm } = shared;

@@ -1,80 +1,22 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  statSync,
-  symlinkSync,
-  truncateSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { join } from "node:path";
-import { after, before, describe, test, type TestContext } from "node:test";
+import { describe } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { SmolVMError } from "../../../src/errors/smolvm-error.ts";
-import { GuestFileError } from "../../../src/guest/files/file-error.ts";
 import type { FileChange } from "../../../src/guest/files/watch-path.ts";
-import type { GuestChannel } from "../../../src/guest/index.ts";
 import { VMFiles } from "../../../src/vm/files/files.ts";
-import { temporaryDir } from "../../support/temporary-dir.ts";
+import { fact, failsWith, FilesUnderTest, type FilesSubject, mixedBytes, sha256 } from "./files-subject.ts";
 
-/** One kind of guest that the suite runs on. */
-export interface FilesSubject {
-  /** Opens a channel of its own; the suite closes it. */
-  readonly connect: () => Promise<GuestChannel>;
-  /** An empty directory of the guest, on a filesystem that keeps holes; the suite's own. */
-  readonly directory: () => string;
-  /** Bytes of large files. Default 20 MB. */
-  readonly bulkBytes?: number;
-}
-
-const failsWith = (code: string) => (error: unknown) => {
-  assert.ok(error instanceof GuestFileError, String(error));
-  assert.equal(error.code, code);
-  return true;
-};
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
-
-/** Bytes that repeat nowhere near. */
-function mixedBytes(sizeBytes: number): Buffer {
-  const bytes = Buffer.alloc(sizeBytes + 4);
-  for (let at = 0; at < sizeBytes; at += 4) bytes.writeUInt32LE((at * 2_654_435_761) >>> 0, at);
-  return bytes.subarray(0, sizeBytes);
-}
-
-/** What every guest agent must do with files. The agent must be root. */
-export function filesConformance(name: string, subject: FilesSubject): void {
-  const bulkBytes = subject.bulkBytes ?? 20_000_000;
-  let channel: GuestChannel;
-  let files: VMFiles;
-  let folders = 0;
-
-  /** A fresh directory in the guest. */
-  const fresh = async (): Promise<string> => {
-    folders += 1;
-    const path = `${subject.directory()}/${folders}`;
-    await files.mkdir(path);
-    return path;
-  };
-  const names = async (path: string): Promise<string[]> => (await files.list(path)).map((entry) => entry.name);
-  /** What is in a directory that may not have been made. */
-  const left = async (path: string): Promise<string[]> => ((await files.exists(path)) ? await names(path) : []);
-  const fact = (title: string, check: (t: TestContext) => Promise<void>): void =>
-    void test(title, { timeout: 120_000 }, check);
+/** What every guest agent must do with single files. The agent must be root. */
+export function filesConformance(name: string, guest: FilesSubject): void {
+  const bulkBytes = guest.bulkBytes ?? 20_000_000;
 
   describe(`the files of ${name}`, () => {
-    before(async () => {
-      channel = await subject.connect();
-      files = new VMFiles(async () => channel);
-    });
-    after(() => channel.close());
+    const subject = new FilesUnderTest(guest, "file");
+    const { files } = subject;
 
     fact("are read as they were written, to the byte", async () => {
-      const path = `${await fresh()}/file`;
+      const path = `${await subject.fresh()}/file`;
       const sync = Buffer.from("ff534d4f4c564d2d53594e43fec3a5ff", "hex");
       for (const bytes of [
         Buffer.alloc(0),
@@ -95,7 +37,7 @@ export function filesConformance(name: string, subject: FilesSubject): void {
     });
 
     fact("go through streams both ways, large ones too", async () => {
-      const path = `${await fresh()}/file`;
+      const path = `${await subject.fresh()}/file`;
       const bytes = mixedBytes(bulkBytes);
       const writer = files.writeStream(path).getWriter();
       for (let at = 0; at < bytes.length; at += 500_000) await writer.write(bytes.subarray(at, at + 500_000));
@@ -108,7 +50,7 @@ export function filesConformance(name: string, subject: FilesSubject): void {
     });
 
     fact("keep permissions, owner and links when they are replaced", async () => {
-      const folder = await fresh();
+      const folder = await subject.fresh();
       const path = `${folder}/file`;
       await files.write(path, "one");
       const first = await files.stat(path);
@@ -124,11 +66,11 @@ export function filesConformance(name: string, subject: FilesSubject): void {
       await files.write(path, "three", { mode: 0o4755, owner: { uid: 5, gid: 6 } });
       const third = await files.stat(path);
       assert.deepEqual([third.mode, third.uid, third.gid], [0o4755, 5, 6]);
-      assert.deepEqual(await names(folder), ["file", "link"]);
+      assert.deepEqual(await subject.names(folder), ["file", "link"]);
     });
 
     fact("are written in place, at an offset or at the end, where that is asked for", async () => {
-      const path = `${await fresh()}/file`;
+      const path = `${await subject.fresh()}/file`;
       await files.write(path, "0123456789", { atomic: false });
       const { inode } = await files.stat(path);
       await files.write(path, "ab", { offset: 4 });
@@ -142,7 +84,7 @@ export function filesConformance(name: string, subject: FilesSubject): void {
     });
 
     fact("refuse what cannot be, with a code that says what", async () => {
-      const folder = await fresh();
+      const folder = await subject.fresh();
       await files.write(`${folder}/file`, "x");
       await files.mkdir(`${folder}/full/inner`, { recursive: true });
       await assert.rejects(files.read(`${folder}/none`), failsWith("FILE_NOT_FOUND"));
@@ -168,12 +110,12 @@ export function filesConformance(name: string, subject: FilesSubject): void {
         failsWith("FILE_EXISTS"),
       );
       await assert.rejects(files.stat(`${folder}/${"n".repeat(300)}`), { errno: "ENAMETOOLONG" });
-      assert.deepEqual(await names(folder), ["file", "full"]);
+      assert.deepEqual(await subject.names(folder), ["file", "full"]);
       assert.equal(await files.readText(`${folder}/file`), "x");
     });
 
     fact("are made, listed, moved and removed", async () => {
-      const folder = await fresh();
+      const folder = await subject.fresh();
       await files.mkdir(`${folder}/a/b/c`, { recursive: true, mode: 0o750, owner: { uid: 7, gid: 8 } });
       await files.mkdir(`${folder}/a/b/c`, { recursive: true });
       const made = await files.stat(`${folder}/a/b/c`);
@@ -212,11 +154,11 @@ export function filesConformance(name: string, subject: FilesSubject): void {
       await files.remove(`${folder}/a/link`);
       await files.remove(`${folder}/a`, { recursive: true });
       await files.remove(`${folder}/a`, { recursive: true, force: true });
-      assert.deepEqual(await names(folder), ["moved"]);
+      assert.deepEqual(await subject.names(folder), ["moved"]);
     });
 
     fact("change permissions, owner and time, alone or with all that is below, and never through a link", async () => {
-      const folder = await fresh();
+      const folder = await subject.fresh();
       await files.write(`${folder}/outside`, "x");
       await files.mkdir(`${folder}/tree/inner`, { recursive: true });
       await files.write(`${folder}/tree/inner/file`, "x");
@@ -238,7 +180,7 @@ export function filesConformance(name: string, subject: FilesSubject): void {
     });
 
     fact("stay as they were when a write is aborted, fails at its source or loses its channel", async () => {
-      const folder = await fresh();
+      const folder = await subject.fresh();
       const path = `${folder}/file`;
       await files.write(path, "old");
       const endless = async function* (): AsyncGenerator<Uint8Array> {
@@ -255,13 +197,13 @@ export function filesConformance(name: string, subject: FilesSubject): void {
       const writer = files.writeStream(path).getWriter();
       await writer.write(Buffer.alloc(300_000));
       await writer.abort(new Error("not wanted"));
-      assert.deepEqual(await names(folder), ["file"]);
+      assert.deepEqual(await subject.names(folder), ["file"]);
 
-      const other = await subject.connect();
+      const other = await guest.connect();
       const cut = new VMFiles(async () => other).write(path, endless());
       await pause(50);
       await Promise.all([assert.rejects(cut, (error: SmolVMError) => error.code === "CHANNEL_BROKEN"), other.close()]);
-      for (let tries = 0; (await names(folder)).length > 1; tries += 1) {
+      for (let tries = 0; (await subject.names(folder)).length > 1; tries += 1) {
         assert.ok(tries < 40, "a temporary file outlives its channel");
         await pause(50);
       }
@@ -273,120 +215,8 @@ export function filesConformance(name: string, subject: FilesSubject): void {
       await assert.rejects(files.read("/proc/self/status", { maxBytes: 10 }), { code: "TRANSFER_LIMIT" });
     });
 
-    fact("are moved as trees, with all that belongs to them", async (t) => {
-      const directory = temporaryDir(t);
-      const from = join(directory, "from");
-      mkdirSync(join(from, "deep/er"), { recursive: true });
-      mkdirSync(join(from, "empty"));
-      writeFileSync(join(from, "deep/er/program"), "#!/bin/sh\n");
-      chmodSync(join(from, "deep/er/program"), 0o4750);
-      writeFileSync(join(from, "deep/large"), mixedBytes(3_000_001));
-      writeFileSync(join(from, "none"), "");
-      writeFileSync(Buffer.from(join(from, "odd-\xff\xfe"), "latin1"), "odd");
-      writeFileSync(join(from, "sparse"), "start");
-      truncateSync(join(from, "sparse"), 40_000_000);
-      writeFileSync(join(from, "sparse"), "end", { flag: "a" });
-      symlinkSync("../none", join(from, "deep/inside"));
-      symlinkSync("/etc/passwd", join(from, "deep/outside"));
-      utimesSync(join(from, "none"), 1, 1_234_567_890.25);
-      utimesSync(join(from, "deep"), 1, 1_100_000_000);
-      const guest = `${await fresh()}/above/tree`;
-
-      const sent = await files.upload(from, guest, { owner: "1000:1001" });
-      assert.deepEqual([sent.files, sent.directories, sent.symlinks, sent.skipped], [5, 4, 2, []]);
-      const program = await files.stat(`${guest}/deep/er/program`);
-      assert.deepEqual([program.mode & 0o777, program.uid, program.gid], [0o750, 1_000, 1_001]);
-      assert.equal((await files.stat(`${guest}/none`)).mtimeMs, 1_234_567_890_250);
-      assert.equal((await files.stat(`${guest}/deep`)).mtimeMs, 1_100_000_000_000);
-      assert.equal((await files.stat(`${guest}/deep/outside`, { followSymlinks: false })).target, "/etc/passwd");
-      assert.equal((await files.stat(`${guest}/sparse`)).size, 40_000_003);
-
-      const to = join(directory, "to");
-      const came = await files.download(guest, to);
-      assert.deepEqual([came.files, came.directories, came.symlinks], [5, 4, 1]);
-      assert.deepEqual(
-        came.skipped.map(({ path }) => path),
-        ["deep/outside"],
-      );
-      assert.ok(came.bytes < 3_200_000, "holes do not come");
-      const listing = (path: string): string[] => readdirSync(path, { recursive: true, encoding: "utf8" }).toSorted();
-      assert.deepEqual(
-        listing(to),
-        listing(from).filter((path) => path !== "deep/outside"),
-      );
-      assert.equal(sha256(readFileSync(join(to, "deep/large"))), sha256(readFileSync(join(from, "deep/large"))));
-      assert.equal(readFileSync(Buffer.from(join(to, "odd-\xff\xfe"), "latin1"), "utf8"), "odd");
-      assert.equal(readlinkSync(join(to, "deep/inside")), "../none");
-      assert.equal(statSync(join(to, "deep/er/program")).mode & 0o7777, 0o750);
-      const sparse = statSync(join(to, "sparse"));
-      assert.ok(sparse.size === 40_000_003 && sparse.blocks * 512 < 200_000);
-      assert.equal(sha256(readFileSync(join(to, "sparse"))), sha256(readFileSync(join(from, "sparse"))));
-    });
-
-    fact("are uploaded and downloaded alone, to exactly the path that is given", async (t) => {
-      const directory = temporaryDir(t);
-      const folder = await fresh();
-      writeFileSync(join(directory, "one"), "one");
-      await files.upload(join(directory, "one"), `${folder}/other-name`);
-      assert.equal(await files.readText(`${folder}/other-name`), "one");
-      await files.symlink("other-name", `${folder}/link`);
-      await files.download(`${folder}/link`, join(directory, "two"));
-      assert.equal(readFileSync(join(directory, "two"), "utf8"), "one");
-      await assert.rejects(files.upload(directory, `${folder}/other-name`), failsWith("NOT_A_DIRECTORY"));
-      await assert.rejects(files.download(folder, join(directory, "one")), { code: "IO_ERROR" });
-    });
-
-    fact("merge into a directory that exists", async (t) => {
-      const directory = temporaryDir(t);
-      const folder = await fresh();
-      mkdirSync(join(directory, "tree/inner"), { recursive: true });
-      writeFileSync(join(directory, "tree/inner/new"), "new");
-      writeFileSync(join(directory, "tree/inner/both"), "new");
-      await files.write(`${folder}/inner/kept`, "kept", { parents: true });
-      await files.write(`${folder}/inner/both`, "old");
-      await files.upload(join(directory, "tree"), folder);
-      assert.deepEqual(await names(`${folder}/inner`), ["both", "kept", "new"]);
-      assert.equal(await files.readText(`${folder}/inner/both`), "new");
-    });
-
-    fact("come and go by the thousand", async (t) => {
-      const directory = temporaryDir(t);
-      const from = join(directory, "from");
-      for (let index = 0; index < 2_000; index += 1) {
-        const folder = join(from, String(index % 20));
-        if (index < 20) mkdirSync(folder, { recursive: true });
-        writeFileSync(join(folder, `file-${index}`), `content of ${index}\n`);
-      }
-      const guest = `${await fresh()}/tree`;
-      assert.equal((await files.upload(from, guest)).files, 2_000);
-      assert.equal((await files.list(guest, { recursive: true })).length, 2_020);
-      assert.equal((await files.download(guest, join(directory, "to"))).files, 2_000);
-      assert.equal(readFileSync(join(directory, "to/7/file-1987"), "utf8"), "content of 1987\n");
-      await files.remove(guest, { recursive: true });
-    });
-
-    fact("of an upload that is aborted are not all there, and none of them is half", async (t) => {
-      const directory = temporaryDir(t);
-      writeFileSync(join(directory, "large"), mixedBytes(bulkBytes));
-      const folder = await fresh();
-      const controller = new AbortController();
-      const call = files.upload(directory, `${folder}/tree`, {
-        signal: controller.signal,
-        onProgress: ({ bytes }) => {
-          if (bytes > 1_000_000) controller.abort(new Error("enough"));
-        },
-      });
-      await assert.rejects(call, /enough/);
-      let names = await left(`${folder}/tree`);
-      for (let tries = 0; names.length > 0; tries += 1) {
-        assert.ok(tries < 40, `${names.join(", ")} outlives its upload`);
-        await pause(50);
-        names = await left(`${folder}/tree`);
-      }
-    });
-
     fact("are watched: no change after the watch has begun is missed", async () => {
-      const folder = await fresh();
+      const folder = await subject.fresh();
       await files.mkdir(`${folder}/inner`);
       const seen: string[] = [];
       await using watcher = await files.watch(folder, { recursive: true });
@@ -423,7 +253,7 @@ export function filesConformance(name: string, subject: FilesSubject): void {
     });
 
     fact("that are watched and go end the watch", async () => {
-      const folder = await fresh();
+      const folder = await subject.fresh();
       await files.write(`${folder}/file`, "x");
       await using watcher = await files.watch(`${folder}/file`);
       await files.remove(`${folder}/file`);
@@ -433,7 +263,7 @@ export function filesConformance(name: string, subject: FilesSubject): void {
     });
 
     fact("serve many callers at once", async () => {
-      const folder = await fresh();
+      const folder = await subject.fresh();
       await Promise.all(
         Array.from({ length: 300 }, async (_, index) => {
           const path = `${folder}/${index}`;
@@ -441,7 +271,7 @@ export function filesConformance(name: string, subject: FilesSubject): void {
           assert.equal(await files.readText(path), `${index}`.repeat(100));
         }),
       );
-      assert.equal((await names(folder)).length, 300);
+      assert.equal((await subject.names(folder)).length, 300);
     });
   });
 }

@@ -1,8 +1,9 @@
+import { SmolVMError } from "../../../../src/errors/smolvm-error.ts";
 import { VMFiles } from "../../../../src/vm/files/files.ts";
 import { GuestChannel } from "../../../../src/guest/index.ts";
-import { FieldReader } from "../../../../src/guest/protocol/fields.ts";
+import { type Field, FieldReader } from "../../../../src/guest/protocol/fields.ts";
 import { encodeDataFrame, encodeEmptyFrame, encodeFieldsFrame } from "../../../../src/guest/protocol/frame-encoder.ts";
-import { FrameType, Stream } from "../../../../src/guest/protocol/frame-types.ts";
+import { FrameType, Stream, Tag } from "../../../../src/guest/protocol/frame-types.ts";
 import { ScriptedGuest } from "../scripted-guest.ts";
 
 /** A guest whose answers about files a test decides. */
@@ -49,3 +50,26 @@ export class GuestOfFiles implements AsyncDisposable {
     await this.guest[Symbol.asyncDispose]();
   }
 }
+
+export const hasCode =
+  (code: string) =>
+  (error: unknown): boolean =>
+    error instanceof SmolVMError && error.code === code;
+
+/** The fields of *stat*. */
+export const stat = (size: bigint, mode: number = 0o100644): Field[] => [
+  { tag: Tag.MODE, value: mode },
+  { tag: Tag.SIZE, value: size },
+  { tag: Tag.UID, value: 1 },
+  { tag: Tag.GID, value: 2 },
+  { tag: Tag.MTIME_NS, value: 1_700_000_000_500_000_000n },
+  { tag: Tag.CTIME_NS, value: 1_700_000_001_000_000_000n },
+  { tag: Tag.INODE, value: 12n },
+  { tag: Tag.LINKS, value: 3 },
+];
+
+/** The fields of a system call that failed. */
+export const system = (errno: number, message: string): Field[] => [
+  { tag: Tag.ERRNO, value: errno },
+  { tag: Tag.MESSAGE, value: message },
+];
