@@ -21,8 +21,11 @@ enum {
   MAX_CONTROL = 8192,
   /* Payload of a STARTED, RESULT or GOAWAY: the target of a symbolic link has up to 4,095 bytes. */
   MAX_ANSWER = 6144,
-  /* Most bytes one stream reads in its turn, so that a flood delays others by one chunk. */
-  CHUNK = 32768,
+  /*
+   * Most bytes one stream reads in its turn, so that a flood delays others by one chunk. With its frame's header it fills
+   * one buffer of the port, which takes 32 KiB at a time: a byte more would cost another.
+   */
+  CHUNK = 32768 - 12,
   MAX_MESSAGE = 512,
   /* Pipes that background processes hold after their request ended. */
   MAX_SINKS = 64,

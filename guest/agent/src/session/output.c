@@ -1,6 +1,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -9,7 +10,7 @@
 /* More than the kernel keeps of a terminal's output: tty_buffer.c has 64 KiB, n_tty.c 4 KiB. */
 enum { MAX_TERMINAL_HOLDS = 131072 };
 
-/* Shared by all: what is read here leaves again before anyone else reads. */
+/* For what has to be sent in pieces. Shared by all: it leaves again before anyone else needs it. */
 static uint8_t chunk[CHUNK];
 
 size_t output_allowance(const struct session *session, const struct output *output) {
@@ -22,12 +23,16 @@ size_t output_allowance(const struct session *session, const struct output *outp
   return most;
 }
 
+static void take_credit(struct output *output, size_t size) {
+  output->credit -= (uint32_t)size;
+  if (output->left != OUTPUT_UNLIMITED) output->left -= size;
+}
+
 void output_send(struct session *session, struct output *output, uint32_t id, uint8_t stream, const uint8_t *bytes,
                  size_t size) {
   unsigned matched = 0;
   size_t behind;
-  output->credit -= (uint32_t)size;
-  if (output->left != OUTPUT_UNLIMITED) output->left -= size;
+  take_credit(output, size);
   /* A frame that would hold the sync word ends inside it. */
   while ((behind = sync_find(&matched, bytes, size)) != 0) {
     size_t piece = behind - OUTPUT_PIECE;
@@ -36,6 +41,31 @@ void output_send(struct session *session, struct output *output, uint32_t id, ui
     size -= piece;
   }
   if (size != 0) session_send(session, id, TYPE_DATA, stream, bytes, size);
+}
+
+/* Whether the word ends in the first `size` bytes of the spans, which are no more than these bytes from now on. */
+static bool hold_sync(struct iovec spans[2], size_t size) {
+  unsigned matched = 0;
+  if (spans[0].iov_len > size) spans[0].iov_len = size;
+  spans[1].iov_len = size - spans[0].iov_len;
+  return sync_find(&matched, spans[0].iov_base, spans[0].iov_len) != 0 ||
+         sync_find(&matched, spans[1].iov_base, spans[1].iov_len) != 0;
+}
+
+/* What was read stands in the ring where the payload of one frame belongs, and is that if it may be. */
+static void send_in_place(struct session *session, struct output *output, uint32_t id, uint8_t stream,
+                          struct iovec spans[2], size_t size) {
+  uint8_t header[HEADER_SIZE];
+  if (hold_sync(spans, size)) {
+    memcpy(chunk, spans[0].iov_base, spans[0].iov_len);
+    memcpy(chunk + spans[0].iov_len, spans[1].iov_base, spans[1].iov_len);
+    output_send(session, output, id, stream, chunk, size);
+    return;
+  }
+  frame_header(header, (uint32_t)size, id, TYPE_DATA, stream);
+  ring_push(&session->output, header, sizeof header);
+  ring_filled(&session->output, size);
+  take_credit(output, size);
 }
 
 static void close_output(struct output *output) {
@@ -47,9 +77,11 @@ bool output_pump(struct session *session, struct output *output, uint32_t id, ui
   if (!output->readable || output_is_done(output)) return false;
   size_t most = output_allowance(session, output);
   if (most == 0) return false;
-  ssize_t size = read(output->fd, chunk, most);
+  struct iovec spans[2];
+  int count = ring_spans(&session->output, HEADER_SIZE, most, spans);
+  ssize_t size = readv(output->fd, spans, count);
   if (size > 0) {
-    output_send(session, output, id, stream, chunk, (size_t)size);
+    send_in_place(session, output, id, stream, spans, (size_t)size);
     return output->credit != 0 && !output_is_done(output);
   }
   if (size < 0 && errno == EINTR) return true;

@@ -16,6 +16,14 @@ void ring_push(struct ring *ring, const void *bytes, size_t size) {
   }
 }
 
+int ring_spans(const struct ring *ring, size_t skipped, size_t size, struct iovec spans[2]) {
+  size_t start = (ring->head + ring->used + skipped) & (ring->size - 1);
+  size_t first = ring->size - start < size ? ring->size - start : size;
+  spans[0] = (struct iovec){.iov_base = ring->bytes + start, .iov_len = first};
+  spans[1] = (struct iovec){.iov_base = ring->bytes, .iov_len = size - first};
+  return first < size ? 2 : 1;
+}
+
 ssize_t ring_write(struct ring *ring, int fd) {
   size_t piece = ring->size - ring->head;
   if (piece > ring->used) piece = ring->used;
