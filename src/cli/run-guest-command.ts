@@ -1,6 +1,7 @@
 import { SmolVMError } from "../errors/smolvm-error.ts";
 import type { GuestChannel } from "../guest/channel/channel.ts";
 import type { Command } from "../guest/command/command-argv.ts";
+import { hangUp } from "../guest/command/hang-up.ts";
 import { killAfter } from "../guest/command/kill-after.ts";
 import { runCommand } from "../guest/command/run-command.ts";
 import { type CommandOptions, startCommand } from "../guest/command/start-command.ts";
@@ -34,6 +35,7 @@ export async function runGuestCommand(
   command: Command,
   options: GuestCommandOptions,
 ): Promise<number> {
+  interrupted.throwIfAborted();
   // A terminal that shows what a program draws and takes no keys would be of no use.
   using stdin = localStdin(options.interactive || options.tty);
   if (options.json) return await runToResult(channel, command, options, stdin.source);
@@ -42,13 +44,18 @@ export async function runGuestCommand(
   const exec = startCommand(
     channel,
     command,
-    { env, cwd, user, signal: interrupted, tty: terminal?.size },
+    // What has a terminal is hung up; all else is killed at once.
+    { env, cwd, user, signal: terminal === undefined ? interrupted : undefined, tty: terminal?.size },
     stdin.source && { from: stdin.source },
   );
   if (timeoutMs !== undefined) killAfter(exec, timeoutMs, performance.now());
   terminal?.onResize((size) => exec.resize(size));
+  const abort = (): void => hangUp(exec, () => exec.cancel(interrupted.reason));
+  if (terminal !== undefined) interrupted.addEventListener("abort", abort, { once: true });
   try {
     const exitCode = await passOutputOn(exec);
+    // A program that ends because it was hung up has not ended by itself.
+    interrupted.throwIfAborted();
     terminal?.leave();
     return exitCode;
   } catch (error) {
@@ -58,6 +65,8 @@ export async function runGuestCommand(
     terminal?.leave();
     reportError(error, false);
     return error.exitCode;
+  } finally {
+    interrupted.removeEventListener("abort", abort);
   }
 }
 

@@ -70,19 +70,16 @@ export class Pty implements AsyncDisposable {
     this.#child.stdin.write(keys);
   }
 
-  /** Waits until something is shown behind what was waited for before; returns the match. */
-  async shows(pattern: RegExp): Promise<RegExpExecArray> {
+  /** Waits until something is shown behind what was waited for before; returns the parts of the match. */
+  async shows(what: string | RegExp): Promise<readonly string[]> {
     const deadline = performance.now() + PATIENCE_MS;
     const timer = setTimeout(() => this.#onShown(), PATIENCE_MS);
     using _timer = { [Symbol.dispose]: () => clearTimeout(timer) };
     for (;;) {
-      const match = pattern.exec(this.#shown.slice(this.#seenLength));
-      if (match !== null) {
-        this.#seenLength += match.index + match[0].length;
-        return match;
-      }
+      const parts = this.#find(what);
+      if (parts !== undefined) return parts;
       if (this.#isOver || performance.now() >= deadline) {
-        throw new Error(`the program does not show ${pattern}: ${JSON.stringify(this.#shown)}`);
+        throw new Error(`the program does not show ${what}: ${JSON.stringify(this.#shown)}`);
       }
       await new Promise<void>((resolve) => (this.#onShown = resolve));
     }
@@ -98,6 +95,17 @@ export class Pty implements AsyncDisposable {
   async ended(): Promise<PtyResult> {
     const [, code, restored] = await this.shows(/code=(\d+) restored=(\d+);/);
     return { exitCode: Number(code), isRestored: restored === "0" };
+  }
+
+  /** Looks behind what was found before. */
+  #find(what: string | RegExp): readonly string[] | undefined {
+    const unseen = this.#shown.slice(this.#seenLength);
+    const match = typeof what === "string" ? undefined : what.exec(unseen);
+    const at = typeof what === "string" ? unseen.indexOf(what) : (match?.index ?? -1);
+    if (at === -1) return undefined;
+    const found = typeof what === "string" ? what : (match?.[0] ?? "");
+    this.#seenLength += at + found.length;
+    return match ?? [found];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

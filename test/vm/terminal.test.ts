@@ -9,9 +9,20 @@ import { sharedVM } from "../support/vm-fixture.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const skip = Pty.whyNot() ?? false;
-/** What `top` does first and last: hides the cursor, and shows it again. */
-const HIDES_CURSOR = /\x1b\[\?25l/;
-const ALTERNATE_SCREEN_ENDS = /\x1b\[\?1049l/;
+/** What full-screen programs write at their start and end. */
+const HIDES_CURSOR = "\x1b[?25l";
+const ALTERNATE_SCREEN_ENDS = "\x1b[?1049l";
+
+/** The processes of a command line that should be on their way out, once they had the time for it. */
+async function leftOf(vm: SmolVM, commandLine: string): Promise<string> {
+  let found = "";
+  for (let tries = 0; tries < 20; tries++) {
+    found = (await vm.run(["pgrep", "-xaf", commandLine])).stdout;
+    if (found === "") break;
+    await sleep(50);
+  }
+  return found;
+}
 
 describe("openTerminal()", () => {
   const shared = sharedVM({ memoryMiB: 256 });
@@ -27,13 +38,16 @@ describe("openTerminal()", () => {
     assert.equal((await terminal.exited).exitCode, 3);
   });
 
-  test("is killed with the program in it at the end of its scope", async () => {
+  test("is hung up with the program in it, and the program's jobs, at the end of its scope", async () => {
     let pid: number;
     {
       await using terminal = await shared.vm.openTerminal();
       ({ pid } = terminal);
+      await terminal.write("sleep 2345 & until pgrep -xf 'sleep 2345'; do :; done; echo bega''n\n");
+      for await (const line of terminal.output.lines()) if (line.includes("began")) break;
     }
     assert.notEqual((await shared.vm.run(["kill", "-0", String(pid)])).exitCode, 0);
+    assert.equal(await leftOf(shared.vm, "sleep 2345"), "", "its jobs are hung up");
   });
 });
 
@@ -55,7 +69,8 @@ describe("smolvm shell", { skip }, () => {
     // The shell is told by a signal, so asking at once may be too early.
     pty.type('until [ "$(stty size)" = "50 120" ]; do sleep 0.05; done; echo "now it has 50 rows"\r');
     await pty.shows(/[^"]now it has 50 rows\r\n/);
-    pty.type("echo slee''ping; sleep 1000\r");
+    // One program, so that it is what Ctrl-C meets as soon as it has spoken.
+    pty.type("sh -c 'echo slee\"\"ping; exec sleep 1234'\r");
     await pty.shows(/sleeping\r\n/);
     pty.type("\x03");
     await pty.shows(/\^C[^]*[#$] /);
@@ -87,7 +102,7 @@ describe("smolvm shell", { skip }, () => {
         "--",
         "sh",
         "-c",
-        "tput smcup; tput civis; echo drawn; exec sleep 1000",
+        "tput smcup; tput civis; echo drawn; exec sleep 4321",
       );
       await pty.shows(/drawn/);
       const [pid] = processesNaming(`${shared.dataDir}\0shell`);
@@ -95,12 +110,7 @@ describe("smolvm shell", { skip }, () => {
       await pty.shows(ALTERNATE_SCREEN_ENDS);
       assert.deepEqual(await pty.ended(), { exitCode, isRestored: true });
     }
-    let found = "?";
-    for (let tries = 0; tries < 20 && found !== ""; tries++) {
-      found = (await shared.vm.run("pgrep -x sleep")).stdout;
-      await sleep(50);
-    }
-    assert.equal(found, "", "the program in the guest has ended with its terminal");
+    assert.equal(await leftOf(shared.vm, "sleep 4321"), "", "the program in the guest has ended with its terminal");
   });
 
   test("gives the terminal back as it was when the VM goes away", async () => {

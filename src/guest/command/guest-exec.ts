@@ -38,12 +38,17 @@ export interface StartedCommand {
 export class GuestExec {
   readonly #call: GuestCall;
   readonly #command: string;
+  /** Whether the command has an input stream. */
+  readonly hasStdin: boolean;
   #started: Promise<StartedCommand> | undefined;
   #result: Promise<ExecResult> | undefined;
+  #exited: Promise<ExecResult> | undefined;
+  readonly #announced: PromiseWithResolvers<ExecResult> = Promise.withResolvers();
 
   /** @param frame - an EXEC, or a PROCESS_ATTACH. */
   constructor(host: RequestHost, command: string, frame: Buffer, options: ExecOptions) {
     this.#command = command;
+    this.hasStdin = options.stdin === true;
     const what = `the command ${JSON.stringify(command)}`;
     this.#call = new GuestCall(host, frame, {
       what,
@@ -55,6 +60,7 @@ export class GuestExec {
       onErrors: options.onStderr,
       onSkipped: options.onSkipped,
       onStarted: (fields) => void parseStarted(fields),
+      onExited: (fields) => this.#announced.resolve(parseExit(command, fields)),
       toError: options.toError ?? ((result) => execError([command], options, result)),
     });
   }
@@ -95,6 +101,12 @@ export class GuestExec {
   get result(): Promise<ExecResult> {
     this.#result ??= handled(this.wait());
     return this.#result;
+  }
+
+  /** Like `result`, but resolves as soon as the process has ended, whether its output was read or not. */
+  get exited(): Promise<ExecResult> {
+    this.#exited ??= handled(Promise.race([this.#announced.promise, this.wait()]));
+    return this.#exited;
   }
 
   /** Waits for the end. Unlike `result`, each call makes its own promise, so that an error's stack names the caller. */

@@ -11,5 +11,5 @@ export async function attachProcess(
 ): Promise<GuestProcess> {
   const { exec, dropped } = await attachToOutput(channel, idOrName, options);
   watchDetached(exec, dropped);
-  return new GuestProcess(exec, await exec.started, { isDetached: true, dropped });
+  return new GuestProcess(exec, await exec.started, { isDetached: true, hasTerminal: false, dropped });
 }

@@ -1,5 +1,6 @@
 import type { GuestExec, StartedCommand } from "../command/guest-exec.ts";
 import { type ProcessExit, toProcessExit } from "../command/process-exit.ts";
+import { hangUp } from "../command/hang-up.ts";
 import type { TerminalSize } from "../command/terminal-size.ts";
 import { openProcessInput } from "./process-input.ts";
 import { ProcessOutput } from "./process-output.ts";
@@ -11,6 +12,8 @@ const KILL_GRACE_MS = 2_000;
 export interface GuestProcessTraits {
   /** Whether it goes on without this program. */
   readonly isDetached: boolean;
+  /** Whether it has a terminal. */
+  readonly hasTerminal: boolean;
   /** Bytes of its output that nobody keeps; counted by whoever hears of them. */
   readonly dropped: { bytes: number };
 }
@@ -18,7 +21,8 @@ export interface GuestProcessTraits {
 /**
  * A process in the guest.
  *
- * At the end of `await using` it is killed, with its process group; a detached one is let go and runs on.
+ * At the end of `await using` it is killed, with its process group. One with a terminal is hung up first; a detached one is let
+ * go and runs on.
  */
 export class GuestProcess implements AsyncDisposable {
   /** Its process id in the guest. */
@@ -27,8 +31,8 @@ export class GuestProcess implements AsyncDisposable {
   readonly id: string | null;
   /**
    * How it ended. Rejects with `CHANNEL_BROKEN` when the VM or its channel ends first, with `OperationTimeoutError` at the deadline, or with the
-   * reason of the signal; who does not look at it is not bothered. A process whose output is not read may wait for its reader
-   * and not end: read both outputs, or `cancel()` the one that does not matter.
+   * reason of the signal; who does not look at it is not bothered. A process that
+   * writes more than is read waits for its reader and does not end by itself: read both outputs, or `cancel()` the one that does not matter.
    */
   readonly exited: Promise<ProcessExit>;
   readonly #exec: GuestExec;
@@ -44,7 +48,7 @@ export class GuestProcess implements AsyncDisposable {
     this.#traits = traits;
     this.pid = started.pid;
     this.id = started.processNumber === undefined ? null : String(started.processNumber);
-    this.exited = exec.result.then(toProcessExit).finally(() => (this.#isOver = true));
+    this.exited = exec.exited.then(toProcessExit).finally(() => (this.#isOver = true));
     // The streams and the caller's own waiting tell of a failure too.
     this.exited.catch(() => {});
   }
@@ -87,10 +91,12 @@ export class GuestProcess implements AsyncDisposable {
     this.#exec.resize(size);
   }
 
-  /** Kills it and waits for its end; lets go of a detached one. */
+  /** Ends it and waits for that; lets go of a detached one. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isOver) return;
-    if (this.#traits.isDetached) this.#exec.cancel(letGo());
+    const { isDetached, hasTerminal } = this.#traits;
+    if (isDetached) this.#exec.cancel(letGo());
+    else if (hasTerminal) hangUp(this.#exec, () => this.#exec.signal("SIGKILL"));
     else this.#exec.signal("SIGKILL");
     // What nobody reads any more must not hold the end back.
     this.#exec.stdout.discard();

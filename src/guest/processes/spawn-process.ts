@@ -77,7 +77,7 @@ export async function spawnProcess(
       hint: "The image is older than this package: build it again.",
     });
   }
-  return new GuestProcess(exec, started, { isDetached: detached, dropped });
+  return new GuestProcess(exec, started, { isDetached: detached, hasTerminal: tty !== false, dropped });
 }
 
 function toSize(tty: boolean | TerminalSize): TerminalSize | undefined {

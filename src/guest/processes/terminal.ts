@@ -15,7 +15,10 @@ export interface TerminalOptions extends Omit<CommandOptions, "shell">, Partial<
   readonly command?: Command | undefined;
 }
 
-/** A terminal in the guest and the program in it. At the end of `await using` the program is killed. */
+/**
+ * A terminal in the guest and the program in it. At the end of `await using` it is hung up, so that
+ * a shell ends its jobs, and what is left after a second is killed.
+ */
 export class Terminal implements AsyncDisposable {
   readonly #process: GuestProcess;
 
