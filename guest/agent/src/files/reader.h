@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { READER_SIZE = 262144 };
+enum { READER_SIZE = 131072 };
 
 struct reader {
   int fd;

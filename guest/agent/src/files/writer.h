@@ -8,7 +8,7 @@
 
 #include "fields.h"
 
-enum { WRITER_SIZE = 262144, MAX_RECORD = 65536 };
+enum { WRITER_SIZE = 196608, MAX_RECORD = 65536 };
 
 struct writer {
   int fd;
