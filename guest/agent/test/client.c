@@ -195,6 +195,7 @@ void run_take(struct run *run, const struct message *message) {
     take_skipped(run, message);
   } else {
     take_result(run, message);
+    run->exited = run->exited || message->type == TYPE_EXITED;
     run->ended = message->type == TYPE_RESULT;
     run->gone_away = message->type == TYPE_GOAWAY;
   }

@@ -33,6 +33,7 @@ struct run {
   uint64_t skipped[2];
   uint32_t granted; /* input credit */
   int ends;
+  bool exited; /* told ahead of the RESULT */
   bool ended, gone_away;
   char message[512];
   size_t size[2];

@@ -166,14 +166,19 @@ static void test_background(void) {
   shell("sleep 0.6; cat /tmp/smolvm-agent-late; rm /tmp/smolvm-agent-late");
   EXPECT(strcmp(run.bytes[0], "survived\n") == 0);
   fact("what the pipe holds at the exit is sent, also when credit for it comes late");
-  client_shell(&client, ++last_id, "head -c 50000 /dev/zero", 0, 1000);
+  client_shell(&client, ++last_id, "head -c 50000 /dev/zero; exit 7", 0, 1000);
   read_what_comes(300);
   EXPECT(!run.ended && run.size[0] == 1000);
+  bool was_told = run.exited && run.exit_code == 7;
   uint8_t credit[4];
   put_u32(credit, 100000);
   client_send(&client, TYPE_CREDIT, last_id, 1, credit, sizeof credit);
   client_finish(&client, last_id, &run);
-  EXPECT(run.ended && run.size[0] == 49000);
+  EXPECT(run.ended && run.size[0] == 49000 && run.exit_code == 7);
+  fact("the exit is told ahead, and once, where output waits for credit, and not where it can be sent");
+  EXPECT(was_told && !run.exited);
+  shell("head -c 50000 /dev/zero");
+  EXPECT(!run.exited && run.size[0] == 50000);
 }
 
 static void test_floods(void) {

@@ -33,6 +33,8 @@ export interface CallOptions {
   readonly onOutputEnd?: (() => void) | undefined;
   /** Looks at the fields of STARTED before anyone else; what it throws is a violation of the protocol. */
   readonly onStarted?: (fields: FieldReader) => void;
+  /** Hears of an exit whose output is still to come; what it throws is a violation of the protocol. */
+  readonly onExited?: (fields: FieldReader) => void;
   /** Bytes of an output that the guest could not keep for a reader this slow. */
   readonly onSkipped?: ((stream: OutputStream, bytes: number) => void) | undefined;
   /** The error of a RESULT that is not OK; `resultError` where it is left out. */
@@ -77,6 +79,7 @@ export class GuestCall {
               this.#stream(stream).end();
               if (stream === Stream.OUTPUT) options.onOutputEnd?.();
             },
+            onExited: (fields: FieldReader): void => options.onExited?.(fields),
             onSkipped: (stream: OutputStream, bytes: number): void => options.onSkipped?.(stream, bytes),
           };
     this.#request = new GuestRequest(host, frame, requestClass, streams);

@@ -31,6 +31,7 @@ export interface RequestStreams {
   readonly onErrors: OutputConsumer;
   readonly onStarted: (fields: FieldReader) => void;
   readonly onEnd: (stream: OutputStream) => void;
+  readonly onExited: (fields: FieldReader) => void;
   readonly onSkipped: (stream: OutputStream, bytes: number) => void;
 }
 
@@ -59,6 +60,7 @@ export class GuestRequest implements Resumable {
   readonly #settle: (outcome: RequestOutcome) => void;
   #id = 0;
   #isStarted = false;
+  #isExited = false;
   #isSubmitted = false;
   #isCancelled = false;
   #isSettled = false;
@@ -155,6 +157,13 @@ export class GuestRequest implements Resumable {
   receiveEnd(stream: OutputStream): void {
     this.#flow(stream).end();
     if (!this.#isSettled) this.#streams?.onEnd(stream);
+  }
+
+  /** The payload is valid during the call only. */
+  receiveExited(payload: Uint8Array): void {
+    if (!this.#isStarted || this.#isExited) throw protocolViolation("an EXITED out of place");
+    this.#isExited = true;
+    if (!this.#isCancelled && !this.#isSettled) this.#streams?.onExited(new FieldReader(Buffer.from(payload)));
   }
 
   receiveSkipped(stream: OutputStream, bytes: number): void {

@@ -119,6 +119,9 @@ export class Session implements FrameSink, RequestHost {
       case FrameType.STARTED:
         request?.receiveStarted(payload);
         break;
+      case FrameType.EXITED:
+        request?.receiveExited(payload);
+        break;
       case FrameType.SKIPPED: {
         const fields = new FieldReader(payload);
         const skipped = fields.u32(Tag.STREAM);

@@ -11,5 +11,5 @@ export function killAfter(exec: GuestExec, timeoutMs: number, startedAtMs: numbe
     exec.cancel(new OperationTimeoutError(`the command ran longer than ${timeoutMs} ms`, { details: { timeoutMs } }));
   const timer = setTimeout(expire, startedAtMs + timeoutMs - performance.now());
   const clear = (): void => clearTimeout(timer);
-  exec.result.then(clear, clear);
+  exec.exited.then(clear, clear);
 }

@@ -32,6 +32,7 @@ export const FrameType = {
   RESULT: 0x83,
   GOAWAY: 0x84,
   SKIPPED: 0x85,
+  EXITED: 0x86,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 

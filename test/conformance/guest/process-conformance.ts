@@ -235,6 +235,16 @@ export function processConformance(name: string, subject: ChannelSubject): void 
       await assert.rejects(signalProcess(channel, "4000000000", "SIGTERM"), hasCode("PROCESS_NOT_FOUND"));
     });
 
+    fact("that are killed while nobody reads them tell how they ended", async (channel) => {
+      const flood = await spawnProcess(channel, "printf begun; yes");
+      const reader = flood.stdout.getReader();
+      await reader.read();
+      flood.kill("SIGKILL");
+      const { exitCode, signal } = await flood.exited;
+      assert.deepEqual([exitCode, signal], [137, "SIGKILL"]);
+      await reader.cancel();
+    });
+
     fact("that are detached wait for no reader, and their end is told to who reads nothing", async (channel) => {
       const script = "head -c 3000000 /dev/zero | tr '\\000' x; printf end";
       const unread = await spawnProcess(channel, script, { detached: true });

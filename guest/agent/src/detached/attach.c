@@ -37,16 +37,17 @@ static enum turn attach_turn(struct session *session, struct request *request) {
   bool more = send_kept(session, request, 0);
   more = send_kept(session, request, 1) || more;
   bool is_read = positions[0] == process->streams[0].end && positions[1] == process->streams[1].end;
-  if (!is_read || !detached_is_over(process)) return more ? TURN_MORE : TURN_IDLE;
-  struct answer answer;
-  answer_end(session, request->id, STREAM_OUTPUT);
-  answer_end(session, request->id, STREAM_ERRORS);
-  answer_begin(&answer);
-  fields_put_u32(&answer.fields, TAG_STATUS, STATUS_OK);
-  life_put_exit(&process->life, &answer.fields);
-  answer_send(session, request->id, TYPE_RESULT, &answer);
-  process->is_told = true;
-  return TURN_ENDED;
+  bool is_over = detached_is_over(process);
+  if (is_over && is_read) {
+    life_answer(&process->life, session, request->id);
+    process->is_told = true;
+    return TURN_ENDED;
+  }
+  if (is_over && !more && !request->attach.is_announced) {
+    life_announce(&process->life, session, request->id);
+    request->attach.is_announced = true;
+  }
+  return more ? TURN_MORE : TURN_IDLE;
 }
 
 static void attach_control(struct session *session, struct request *request, const struct control *control) {

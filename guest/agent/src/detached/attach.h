@@ -2,6 +2,7 @@
 #ifndef SMOLVM_ATTACH_H
 #define SMOLVM_ATTACH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct detached;
@@ -13,6 +14,7 @@ struct attach {
   struct session *session;
   struct request *next; /* the next reader of the same process */
   uint64_t positions[2];
+  bool is_announced; /* by an EXITED */
 };
 
 /* Opens a request that reads all that is kept, and answers it with STARTED. */

@@ -9,21 +9,18 @@
 #include "sink.h"
 #include "spawn.h"
 
-static void send_exit(struct session *session, const struct request *request) {
-  struct answer answer;
-  answer_end(session, request->id, STREAM_OUTPUT);
-  answer_end(session, request->id, STREAM_ERRORS);
-  answer_begin(&answer);
-  fields_put_u32(&answer.fields, TAG_STATUS, STATUS_OK);
-  life_put_exit(&request->exec.life, &answer.fields);
-  answer_send(session, request->id, TYPE_RESULT, &answer);
-}
-
 static enum turn exec_turn(struct session *session, struct request *request) {
   bool more = request_pump(session, request);
-  if (request->pid != 0 || !request_outputs_are_done(request)) return more ? TURN_MORE : TURN_IDLE;
-  send_exit(session, request);
-  return TURN_ENDED;
+  if (request->pid == 0 && request_outputs_are_done(request)) {
+    life_answer(&request->exec.life, session, request->id);
+    return TURN_ENDED;
+  }
+  /* What can be sent at once needs no announcement. */
+  if (request->pid == 0 && !more && !request->exec.is_announced) {
+    life_announce(&request->exec.life, session, request->id);
+    request->exec.is_announced = true;
+  }
+  return more ? TURN_MORE : TURN_IDLE;
 }
 
 static void exec_control(struct session *session, struct request *request, const struct control *control) {

@@ -2,6 +2,7 @@
 #ifndef SMOLVM_EXEC_H
 #define SMOLVM_EXEC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "frame.h"
@@ -12,6 +13,7 @@ struct session;
 struct exec {
   struct life life;
   int terminal; /* see struct process; -1: none */
+  bool is_announced; /* by an EXITED */
 };
 
 void exec_request(struct session *session, const struct frame *frame);

@@ -2,6 +2,7 @@
 
 #include <sys/wait.h>
 
+#include "answer.h"
 #include "clock.h"
 #include "oom.h"
 #include "wire.h"
@@ -23,4 +24,21 @@ void life_put_exit(const struct life *life, struct field_writer *fields) {
   else fields_put_u32(fields, TAG_EXIT_CODE, (uint32_t)WEXITSTATUS(status));
   fields_put_u64(fields, TAG_DURATION_US, life->duration_us);
   if (life->oom_killed) fields_put_u32(fields, TAG_OOM_KILLED, 1);
+}
+
+void life_answer(const struct life *life, struct session *session, uint32_t id) {
+  struct answer answer;
+  answer_end(session, id, STREAM_OUTPUT);
+  answer_end(session, id, STREAM_ERRORS);
+  answer_begin(&answer);
+  fields_put_u32(&answer.fields, TAG_STATUS, STATUS_OK);
+  life_put_exit(life, &answer.fields);
+  answer_send(session, id, TYPE_RESULT, &answer);
+}
+
+void life_announce(const struct life *life, struct session *session, uint32_t id) {
+  struct answer answer;
+  answer_begin(&answer);
+  life_put_exit(life, &answer.fields);
+  answer_send(session, id, TYPE_EXITED, &answer);
 }

@@ -17,10 +17,16 @@ struct life {
   bool oom_killed;
 };
 
+struct session;
+
 /* To be called right before the process is started. */
 void life_begin(struct life *life);
 /* The process has been reaped. */
 void life_end(struct life *life, pid_t pid, int wait_status);
 void life_put_exit(const struct life *life, struct field_writer *fields);
+/* Both ENDs, and the RESULT. */
+void life_answer(const struct life *life, struct session *session, uint32_t id);
+/* EXITED: all that can be said while output is still to be sent. */
+void life_announce(const struct life *life, struct session *session, uint32_t id);
 
 #endif

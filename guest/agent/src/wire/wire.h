@@ -26,6 +26,7 @@ enum frame_type {
   TYPE_RESULT = 0x83,
   TYPE_GOAWAY = 0x84,
   TYPE_SKIPPED = 0x85,
+  TYPE_EXITED = 0x86,
 };
 
 enum stream_number { STREAM_INPUT = 0, STREAM_OUTPUT = 1, STREAM_ERRORS = 2 };
