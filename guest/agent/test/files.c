@@ -196,6 +196,9 @@ static void test_write(void) {
   end_send();
   finish();
   EXPECT(failed(EEXIST) && says("raced", "theirs"));
+  fact("with NO_FOLLOW a link is meant itself, which is not regular");
+  write_text("first", FILE_NO_FOLLOW, "x");
+  EXPECT(run.status == STATUS_NOT_REGULAR && says("far/target", "through"));
   fact("none of this leaves a file of a name of the agent's own");
   EXPECT(count_names("", ".smolvm-") == 0 && count_names("far", ".smolvm-") == 0);
 }
