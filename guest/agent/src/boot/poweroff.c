@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "ports.h"
 #include "reap.h"
 
 enum { KILL_WAIT_MS = 2000, MAX_MOUNTS = 256, MAX_PATH = 256 };
@@ -55,6 +56,11 @@ static void unmount_others(void) {
   while (count-- > 0) umount2(paths[count], MNT_DETACH);
 }
 
+/* What they had not written to its end must not stay on the disk. */
+static void end_sessions(void) {
+  for (int i = 0; i < MAX_PORTS; i++) session_end(&ports[i]);
+}
+
 static void release_root(void) {
   if (chdir("/") < 0) return;
   sync();
@@ -75,6 +81,7 @@ void poweroff_now(void) {
 
 void poweroff_begin(uint32_t grace_ms) {
   end_processes(grace_ms);
+  end_sessions();
   release_root();
   poweroff_now();
 }
