@@ -1,17 +1,20 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { HEADER_BYTES, HELLO } from "./bare-frames.ts";
+import { END_FRAME, HEADER_BYTES, HELLO, inputHeader, SYNC_WORD } from "./bare-frames.ts";
 
 const DATA = 0x40;
 const CREDIT = 0x42;
 const RESULT = 0x83;
+const GOAWAY = 0x84;
 const STATUS_TAG = 7;
-/** The WINDOW of WELCOME: what the guest takes of an input before it gives credit. */
-const INPUT_WINDOW_BYTES = 65_536;
+const WINDOW_TAG = 5;
+const MAX_PAYLOAD_BYTES = 65_536;
 
 /** The floor of all requests: one channel to a guest, spoken to in prepared frames. No library code is on its path. */
 export class BareChannel implements Disposable {
   readonly #socket: Socket;
+  /** What the guest takes of an input before it gives credit. */
+  readonly #windowBytes: number;
   #held: Buffer = Buffer.alloc(0);
   #skipBytes = 0;
   #creditBytes = 0;
@@ -19,16 +22,17 @@ export class BareChannel implements Disposable {
   #dataBytes = 0;
   #onProgress: () => void = () => {};
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, windowBytes: number) {
     this.#socket = socket;
+    this.#windowBytes = windowBytes;
   }
 
   /** Connects to a port of a guest that nobody else uses; resolves with the guest's answer to HELLO. */
   static async open(socketPath: string): Promise<BareChannel> {
     const socket = connect(socketPath);
     socket.write(HELLO);
-    await once(socket, "data");
-    const channel = new BareChannel(socket);
+    const [welcome] = (await once(socket, "data")) as [Buffer];
+    const channel = new BareChannel(socket, windowOf(welcome));
     socket.on("data", (chunk) => channel.#receive(chunk));
     return channel;
   }
@@ -43,16 +47,22 @@ export class BareChannel implements Disposable {
   }
 
   /** Sends a request and its input as the guest takes it, and waits for the result; returns the milliseconds in between. */
-  async send(request: Buffer, input: readonly Buffer[]): Promise<number> {
+  async send(request: Buffer, input: Buffer): Promise<number> {
     const started = performance.now();
     this.#begin(1);
     this.#socket.write(request);
-    for (const frame of input) {
-      const bytes = frame.length - HEADER_BYTES;
-      await this.#until(() => this.#creditBytes >= bytes);
-      this.#creditBytes -= bytes;
-      if (!this.#socket.write(frame)) await once(this.#socket, "drain");
+    for (let at = 0; at < input.length;) {
+      await this.#until(() => this.#creditBytes > 0);
+      const piece = input.subarray(at, at + Math.min(this.#creditBytes, MAX_PAYLOAD_BYTES));
+      this.#creditBytes -= piece.length;
+      at += piece.length;
+      this.#socket.cork();
+      this.#socket.write(inputHeader(piece.length));
+      const isTaken = this.#socket.write(piece);
+      this.#socket.uncork();
+      if (!isTaken && this.#socket.writableNeedDrain) await once(this.#socket, "drain");
     }
+    this.#socket.write(END_FRAME);
     await this.#until(() => this.#resultsLeft === 0);
     return performance.now() - started;
   }
@@ -67,8 +77,8 @@ export class BareChannel implements Disposable {
   async echo(input: Buffer): Promise<number> {
     const started = performance.now();
     this.#dataBytes = 0;
-    this.#socket.write(input);
-    await this.#until(() => this.#dataBytes >= input.length - HEADER_BYTES);
+    this.#socket.write(Buffer.concat([inputHeader(input.length), input]));
+    await this.#until(() => this.#dataBytes >= input.length);
     return performance.now() - started;
   }
 
@@ -78,7 +88,7 @@ export class BareChannel implements Disposable {
 
   #begin(results: number): void {
     this.#resultsLeft = results;
-    this.#creditBytes = INPUT_WINDOW_BYTES;
+    this.#creditBytes = this.#windowBytes;
   }
 
   async #until(isDone: () => boolean): Promise<void> {
@@ -110,6 +120,7 @@ export class BareChannel implements Disposable {
 
   #take(type: number | undefined, payload: Buffer): void {
     if (type === CREDIT) this.#creditBytes += payload.readUInt32BE(0);
+    if (type === GOAWAY) throw new Error(`the guest ended the session: ${payload.toString("latin1")}`);
     if (type !== RESULT) return;
     // STATUS is the first field of every RESULT of our agent.
     if (payload.readUInt16BE(0) !== STATUS_TAG || payload.readUInt32BE(6) !== 0) {
@@ -117,4 +128,12 @@ export class BareChannel implements Disposable {
     }
     this.#resultsLeft -= 1;
   }
+}
+
+/** The WINDOW of a WELCOME. */
+function windowOf(welcome: Buffer): number {
+  for (let at = SYNC_WORD.length + HEADER_BYTES; at < welcome.length; at += 6 + welcome.readUInt32BE(at + 2)) {
+    if (welcome.readUInt16BE(at) === WINDOW_TAG) return welcome.readUInt32BE(at + 6);
+  }
+  throw new Error("the guest's WELCOME has no WINDOW");
 }

@@ -1,7 +1,6 @@
 /** Frames of `guest/protocol.md`, made beforehand and without the library's code. */
 export const SYNC_WORD: Buffer = Buffer.from("ff534d4f4c564d2d53594e43fec3a5ff", "hex");
 export const HEADER_BYTES = 12;
-const MAX_PAYLOAD_BYTES = 65_536;
 
 /** What begins a session. */
 export const HELLO: Buffer = Buffer.concat([
@@ -31,13 +30,9 @@ export function writeFrame(path: string): Buffer {
   return request(1, 17, field(37, Buffer.from(path)));
 }
 
-/** The bytes as DATA frames of input, and END behind them. */
-export function inputFrames(bytes: Buffer): readonly Buffer[] {
-  const pieces: Buffer[] = [];
-  for (let at = 0; at < bytes.length; at += MAX_PAYLOAD_BYTES) {
-    pieces.push(frame(1, 0x40, bytes.subarray(at, at + MAX_PAYLOAD_BYTES)));
-  }
-  return [...pieces, END_FRAME];
+/** The header of a DATA frame of input. */
+export function inputHeader(payloadBytes: number): Buffer {
+  return header(1, 0x40, payloadBytes);
 }
 
 /** END of the input. */
@@ -48,18 +43,22 @@ function request(id: number, method: number, ...fields: readonly Buffer[]): Buff
 }
 
 function frame(id: number, type: number, payload: Buffer): Buffer {
-  const header = Buffer.alloc(HEADER_BYTES);
-  header.writeUInt32BE(payload.length, 0);
-  header.writeUInt32BE(id, 4);
-  header.writeUInt8(type, 8);
-  return Buffer.concat([header, payload]);
+  return Buffer.concat([header(id, type, payload.length), payload]);
+}
+
+function header(id: number, type: number, payloadBytes: number): Buffer {
+  const bytes = Buffer.alloc(HEADER_BYTES);
+  bytes.writeUInt32BE(payloadBytes, 0);
+  bytes.writeUInt32BE(id, 4);
+  bytes.writeUInt8(type, 8);
+  return bytes;
 }
 
 function field(tag: number, value: Buffer): Buffer {
-  const header = Buffer.alloc(6);
-  header.writeUInt16BE(tag, 0);
-  header.writeUInt32BE(value.length, 2);
-  return Buffer.concat([header, value]);
+  const bytes = Buffer.alloc(6);
+  bytes.writeUInt16BE(tag, 0);
+  bytes.writeUInt32BE(value.length, 2);
+  return Buffer.concat([bytes, value]);
 }
 
 function u32(value: number): Buffer {

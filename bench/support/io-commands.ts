@@ -1,6 +1,6 @@
 import type { SmolVM } from "../../src/index.ts";
 import type { BareChannel } from "./bare-channel.ts";
-import { END_FRAME, execFrame, inputFrames } from "./bare-frames.ts";
+import { END_FRAME, execFrame } from "./bare-frames.ts";
 import { printComparison, printComparisonHeading } from "./comparison.ts";
 import type { SshServer } from "./ssh-server.ts";
 import { inTurns, timed } from "./timed.ts";
@@ -48,7 +48,6 @@ export async function compareCommands(vm: SmolVM, rivals: Rivals, count: number)
 
 /** A line goes into `cat` and comes back. */
 async function compareEcho(vm: SmolVM, { bare, ssh }: Rivals, count: number): Promise<void> {
-  const [input = Buffer.alloc(0)] = inputFrames(ECHO);
   bare.start(execFrame(["/bin/cat"], { hasInput: true }));
   await using cat = await vm.spawn(["/bin/cat"], { stdin: "pipe" });
   const writer = cat.stdin.getWriter();
@@ -63,7 +62,7 @@ async function compareEcho(vm: SmolVM, { bare, ssh }: Rivals, count: number): Pr
     await new Promise((resolve) => remote?.stdout.once("data", resolve));
   };
   const figures = await inTurns(count, {
-    floor: () => bare.echo(input),
+    floor: () => bare.echo(ECHO),
     ours: () => timed(ours),
     master: remote && (() => timed(theirs)),
   });

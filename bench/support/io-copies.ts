@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SmolVM } from "../../src/index.ts";
-import { inputFrames, readFrame, writeFrame } from "./bare-frames.ts";
+import { readFrame, writeFrame } from "./bare-frames.ts";
 import { printComparison, printComparisonHeading } from "./comparison.ts";
 import type { Rivals } from "./io-commands.ts";
 import { inTurns, timed } from "./timed.ts";
@@ -36,12 +36,11 @@ async function compareFile(vm: SmolVM, rivals: Rivals, dir: string, sizeBytes: n
   const to = join(dir, "back");
   const bytes = randomBytes(sizeBytes);
   writeFileSync(from, bytes);
-  const frames = inputFrames(bytes);
   const size = sizeBytes < MIB ? `${sizeBytes / 1_024} KiB` : `${sizeBytes / MIB} MiB`;
   const amount = { count: sizeBytes / 1e6, unit: "MB" } as const;
 
   const up = await inTurns(times, {
-    floor: () => bare.send(writeFrame(FILE_IN_GUEST), frames),
+    floor: () => bare.send(writeFrame(FILE_IN_GUEST), bytes),
     ours: () => timed(() => vm.files.upload(from, FILE_IN_GUEST)),
     memory: () => timed(() => vm.files.write(FILE_IN_GUEST, bytes)),
     scp: ssh && (() => timed(() => ssh.shell(`exec $SCP ${from} $GUEST:${FILE_IN_GUEST}`))),
