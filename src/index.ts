@@ -25,7 +25,6 @@ export type { VMFiles } from "./vm/files/files.ts";
 export { GuestFileError } from "./guest/files/file-error.ts";
 export type { FileCallOptions } from "./guest/files/file-call.ts";
 export type { FileData } from "./guest/files/file-data.ts";
-export type { FileOwner } from "./guest/files/file-owner.ts";
 export type { FileStat, FileType } from "./guest/files/file-stat.ts";
 export type {
   ChangeOptions,

@@ -290,7 +290,7 @@ export class SmolVM implements AsyncDisposable {
    * await using vm = await SmolVM.launch();
    * await using terminal = await vm.openTerminal({ columns: 120, rows: 40 });
    * await terminal.write("stty size; exit\n");
-   * console.log(await terminal.output.text());
+   * console.log(await terminal.stdout.text());
    * ```
    */
   async openTerminal(options: TerminalOptions = {}): Promise<Terminal> {

@@ -15,8 +15,9 @@ describe("smolvm port", () => {
     await startServer(8_000);
     await startServer(8_001);
     const cli = startCli(dataDir, ["port", "--wait", vm.vmId, "8000", "8001"]);
-    const firstLine = Promise.race([once(cli.child.stdout, "data"), cli.result]);
-    const [, hostPort] = /^127\.0\.0\.1:(\d+) -> 8000$/m.exec(String(await firstLine)) ?? [];
+    const printed = once(cli.child.stdout, "data").then(([chunk]) => String(chunk));
+    const firstLine = await Promise.race([printed, cli.result.then(({ stderr }) => stderr)]);
+    const [, hostPort] = /^127\.0\.0\.1:(\d+) -> 8000$/m.exec(firstLine) ?? [];
     assert.equal(await (await fetch(`http://127.0.0.1:${hostPort}/hostname`)).text(), `${vm.vmId}\n`);
     await cli.printed("stdout", "-> 8001\n");
     cli.child.kill("SIGINT");

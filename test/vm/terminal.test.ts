@@ -30,7 +30,7 @@ describe("openTerminal()", () => {
   test("opens a login shell that knows its size, its user and its terminal", async () => {
     await using terminal = await shared.vm.openTerminal({ columns: 132, rows: 43, env: { PS1: "$ " } });
     await terminal.write("stty size; tty; echo $0 $TERM; id -un; exit 3\n");
-    const shown = await terminal.output.text();
+    const shown = await terminal.stdout.text();
     assert.match(shown, /^43 132\r$/m);
     assert.match(shown, /^\/dev\/pts\/\d+\r$/m);
     assert.match(shown, /^\/bin\/bash xterm-256color\r$/m);
@@ -44,7 +44,7 @@ describe("openTerminal()", () => {
       await using terminal = await shared.vm.openTerminal();
       ({ pid } = terminal);
       await terminal.write("sleep 2345 & until pgrep -xf 'sleep 2345'; do :; done; echo bega''n\n");
-      for await (const line of terminal.output.lines()) if (line.includes("began")) break;
+      for await (const line of terminal.stdout.lines()) if (line.includes("began")) break;
     }
     assert.notEqual((await shared.vm.run(["kill", "-0", String(pid)])).exitCode, 0);
     assert.equal(await leftOf(shared.vm, "sleep 2345"), "", "its jobs are hung up");

@@ -1,5 +1,5 @@
 import { pipeline } from "node:stream/promises";
-import type { FileOwner } from "../../guest/files/file-owner.ts";
+import type { GuestUser } from "../../guest/identity/who-fields.ts";
 import { joinGuestPath } from "../../guest/files/guest-path.ts";
 import type { SymlinkPolicy } from "../../guest/files/link-policy.ts";
 import { type ConnectForFiles } from "../../guest/files/file-call.ts";
@@ -14,7 +14,7 @@ import { TreeToTar } from "./tree-to-tar.ts";
 /** How `smolvm cp` copies. */
 export interface CopyOptions {
   readonly signal: AbortSignal;
-  readonly owner?: FileOwner;
+  readonly owner?: GuestUser;
   readonly symlinks?: SymlinkPolicy;
   readonly onProgress: (progress: TransferProgress) => void;
 }

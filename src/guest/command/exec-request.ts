@@ -32,7 +32,7 @@ export function encodeExec(argv: readonly string[], options: ExecEnvironment): B
   const fields: Field[] = [{ tag: Tag.METHOD, value: Method.EXEC }, ...argumentFields(argv)];
   if (options.env !== undefined) fields.push(...environmentFields(options.env));
   if (options.cwd !== undefined) fields.push({ tag: Tag.CWD, value: checkedCwd(options.cwd) });
-  if (options.user !== undefined) fields.push(...whoFields(options.user));
+  fields.push(...whoFields("user", options.user));
   if (options.tty !== undefined) fields.push(...terminalSizeFields(options.tty));
   if (options.name !== undefined) fields.push({ tag: Tag.NAME, value: options.name });
   const flags =

@@ -3,7 +3,7 @@ import { describe } from "../../config/vm-id.ts";
 import { FileFlag, Method, Tag } from "../protocol/frame-types.ts";
 import { askAboutFile, type ConnectForFiles, type FileCallOptions, fileRequest } from "./file-call.ts";
 import { flagFields, modeFields } from "./file-numbers.ts";
-import { type FileOwner, ownerFields } from "./file-owner.ts";
+import { type GuestUser, whoFields } from "../identity/who-fields.ts";
 import { type FileStat, parseStat } from "./file-stat.ts";
 
 /** Options of looking at a file. */
@@ -19,7 +19,7 @@ export interface MakeDirectoryOptions extends FileCallOptions {
   /** Permissions. Default 0o755. */
   readonly mode?: number;
   /** Default root. */
-  readonly owner?: FileOwner;
+  readonly owner?: GuestUser;
 }
 
 /** Options of removing. */
@@ -57,7 +57,7 @@ export async function makeDirectory(
 ): Promise<void> {
   const fields = [
     ...modeFields(options.mode),
-    ...ownerFields(options.owner),
+    ...whoFields("owner", options.owner),
     ...flagFields([[FileFlag.PARENTS, options.recursive]]),
   ];
   const request = fileRequest("making the directory", Method.FILE_MAKE_DIRECTORY, path, fields);
@@ -105,7 +105,7 @@ export async function makeSymlink(
 /** What is to be changed of a file. */
 export interface FileChanges {
   readonly mode?: number;
-  readonly owner?: FileOwner;
+  readonly owner?: GuestUser;
   readonly mtime?: Date;
 }
 
@@ -118,7 +118,7 @@ export async function changeFile(
   const { mode, owner, mtime } = changes;
   const fields = [
     ...modeFields(mode),
-    ...ownerFields(owner),
+    ...whoFields("owner", owner),
     ...(mtime === undefined ? [] : [{ tag: Tag.MTIME_NS, value: nanosecondsOf(mtime) }]),
     ...flagFields([
       [FileFlag.RECURSIVE, options.recursive],

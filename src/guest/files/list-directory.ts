@@ -5,7 +5,7 @@ import { type ConnectForFiles, type FileCallOptions, fileRequest, openFileStream
 import { checkCount, flagFields } from "./file-numbers.ts";
 import { type FileStat, parseStat } from "./file-stat.ts";
 import { joinGuestPath } from "./guest-path.ts";
-import { RecordReader } from "./record-reader.ts";
+import { RecordReader } from "../protocol/record-reader.ts";
 
 const DEFAULT_MAX_ENTRIES = 100_000;
 

@@ -1,7 +1,7 @@
 import { Method } from "../protocol/frame-types.ts";
 import { CallInput } from "./call-input.ts";
 import { type ConnectForFiles, type FileCallOptions, fileRequest, openFileStream } from "./file-call.ts";
-import { type FileOwner, ownerFields } from "./file-owner.ts";
+import { type GuestUser, whoFields } from "../identity/who-fields.ts";
 import type { TreeEvent } from "./tree-entry.ts";
 import { TreeReader } from "./tree-reader.ts";
 import { TreeWriter } from "./tree-writer.ts";
@@ -9,7 +9,7 @@ import { TreeWriter } from "./tree-writer.ts";
 /** How a tree is sent. */
 export interface SendTreeOptions extends FileCallOptions {
   /** Who owns what is made in the guest. Default root. */
-  readonly owner?: FileOwner | undefined;
+  readonly owner?: GuestUser | undefined;
   /** Called for each block that is on its way. */
   readonly onBlock?: () => void;
 }
@@ -21,7 +21,7 @@ export async function sendTree(
   options: SendTreeOptions,
   send: (tree: TreeWriter) => Promise<void>,
 ): Promise<void> {
-  const request = fileRequest("uploading to", Method.TREE_WRITE, guestPath, ownerFields(options.owner));
+  const request = fileRequest("uploading to", Method.TREE_WRITE, guestPath, whoFields("owner", options.owner));
   const call = await openFileStream(connect, request, options, { hasInput: true });
   const input = new CallInput(call, request.what);
   const tree = new TreeWriter(async (block) => {

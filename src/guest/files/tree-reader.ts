@@ -1,8 +1,8 @@
 import type { FieldReader } from "../protocol/fields.ts";
 import { MAX_EXTENT_BYTES, Tag, TreeFlag } from "../protocol/frame-types.ts";
 import { protocolViolation } from "../protocol/protocol-violation.ts";
-import { PieceReader } from "./piece-reader.ts";
-import { RecordReader } from "./record-reader.ts";
+import { PieceReader } from "../protocol/piece-reader.ts";
+import { RecordReader } from "../protocol/record-reader.ts";
 import { parseTreeEntry } from "./tree-record.ts";
 import { MAX_TREE_DEPTH, type TreeEvent } from "./tree-entry.ts";
 

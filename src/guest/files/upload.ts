@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ValidationError } from "../../errors/smolvm-error.ts";
 import type { ConnectForFiles, FileCallOptions } from "./file-call.ts";
-import { type FileOwner, ownerFields } from "./file-owner.ts";
+import { type GuestUser, whoFields } from "../identity/who-fields.ts";
 import { checkHostPath, hasErrno, hostFileError } from "./host-path.ts";
 import { HostTreeSender } from "./send-host-tree.ts";
 import { sendTree } from "./tree-calls.ts";
@@ -12,7 +12,7 @@ import { Transfer, type TransferProgress, type TransferResult } from "./transfer
 /** How something is uploaded. */
 export interface UploadOptions extends FileCallOptions {
   /** Who owns what is made in the guest. Default root. */
-  readonly owner?: FileOwner;
+  readonly owner?: GuestUser;
   /** Called as it goes on, once for each block that is sent. */
   readonly onProgress?: (progress: TransferProgress) => void;
 }
@@ -28,7 +28,7 @@ export async function upload(
   options: UploadOptions,
 ): Promise<TransferResult> {
   const source = Buffer.from(resolve(checkHostPath(hostPath)));
-  ownerFields(options.owner);
+  whoFields("owner", options.owner);
   const stats = await statSource(hostPath, source);
   const transfer = new Transfer(options.onProgress);
   await sendTree(connect, guestPath, { ...options, onBlock: () => transfer.report() }, (tree) =>

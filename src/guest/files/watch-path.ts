@@ -7,7 +7,7 @@ import { type ConnectForFiles, type FileCallOptions, fileRequest, openFileStream
 import { flagFields } from "./file-numbers.ts";
 import { joinGuestPath } from "./guest-path.ts";
 import { checkName } from "./list-directory.ts";
-import { RecordReader } from "./record-reader.ts";
+import { RecordReader } from "../protocol/record-reader.ts";
 
 const TYPES: Readonly<Record<number, FileChange["type"]>> = {
   [WatchEvent.CREATED]: "create",

@@ -2,14 +2,14 @@ import { ValidationError } from "../../errors/smolvm-error.ts";
 import { FileFlag, Method, Tag } from "../protocol/frame-types.ts";
 import { type FileCallOptions, fileRequest, type FileRequest } from "./file-call.ts";
 import { checkCount, flagFields, modeFields } from "./file-numbers.ts";
-import { type FileOwner, ownerFields } from "./file-owner.ts";
+import { type GuestUser, whoFields } from "../identity/who-fields.ts";
 
 /** How a file is written. */
 export interface WriteFileOptions extends FileCallOptions {
   /** Permissions. Default: those of the file that is replaced, else 0o644. */
   readonly mode?: number;
   /** Default: that of the file that is replaced, else root. */
-  readonly owner?: FileOwner;
+  readonly owner?: GuestUser;
   /**
    * Write a new file beside it and put that in its place when it is complete: readers see the old content or the new. Default
    * true. With false the file itself is cut and written: for devices, `/proc`, and files that others hold open.
@@ -37,7 +37,7 @@ export function writeRequest(path: string, options: WriteFileOptions): FileReque
   if (atomic === true && offset !== undefined) throw contradiction("atomic", "offset");
   return fileRequest("writing", Method.FILE_WRITE, path, [
     ...modeFields(mode),
-    ...ownerFields(owner),
+    ...whoFields("owner", owner),
     ...(offset === undefined ? [] : [{ tag: Tag.OFFSET, value: BigInt(offset) }]),
     ...flagFields([
       [FileFlag.EXCLUSIVE, exclusive],

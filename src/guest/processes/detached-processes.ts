@@ -5,7 +5,7 @@ import { encodeRequest } from "../channel/request-frame.ts";
 import { type RequestResult, resultError } from "../channel/request-result.ts";
 import type { GuestExec } from "../command/guest-exec.ts";
 import { linuxSignalNumber } from "../command/linux-signals.ts";
-import { RecordReader } from "../files/record-reader.ts";
+import { RecordReader } from "../protocol/record-reader.ts";
 import type { Field } from "../protocol/fields.ts";
 import { DEFAULT_WINDOW_BYTES, Method, Status, Tag } from "../protocol/frame-types.ts";
 import { parseProcessInfo, type ProcessInfo } from "./process-info.ts";

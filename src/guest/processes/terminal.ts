@@ -33,12 +33,12 @@ export class Terminal implements AsyncDisposable {
   }
 
   /** What is typed. Control characters do what they do on a terminal: `"\x03"` is Ctrl-C, `"\x04"` an end of file. */
-  get input(): WritableStream<Uint8Array | string> {
+  get stdin(): WritableStream<Uint8Array | string> {
     return this.#process.stdin;
   }
 
   /** What is shown, with the control sequences that a terminal understands. */
-  get output(): ProcessOutput {
+  get stdout(): ProcessOutput {
     return this.#process.stdout;
   }
 
@@ -47,9 +47,9 @@ export class Terminal implements AsyncDisposable {
     return this.#process.exited;
   }
 
-  /** Types something. Resolves when it is on its way. Not while `input` is in use otherwise. */
+  /** Types something. Resolves when it is on its way. Not while `stdin` is in use otherwise. */
   async write(keys: string | Uint8Array): Promise<void> {
-    const writer = this.input.getWriter();
+    const writer = this.stdin.getWriter();
     try {
       await writer.write(keys);
     } finally {

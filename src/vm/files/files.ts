@@ -4,7 +4,7 @@ import { download, DOWNLOAD_OPTIONS, type DownloadOptions } from "../../guest/fi
 import { CALL_OPTIONS, type FileCallOptions } from "../../guest/files/file-call.ts";
 import type { FileData } from "../../guest/files/file-data.ts";
 import { GuestFileError } from "../../guest/files/file-error.ts";
-import type { FileOwner } from "../../guest/files/file-owner.ts";
+import type { GuestUser } from "../../guest/identity/who-fields.ts";
 import {
   changeFile,
   type ChangeOptions,
@@ -192,7 +192,7 @@ export class VMFiles {
    *
    * @param options - `recursive`: false by default; `followSymlinks`: true by default.
    */
-  async chown(path: string, owner: FileOwner, options: ChangeOptions = {}): Promise<void> {
+  async chown(path: string, owner: GuestUser, options: ChangeOptions = {}): Promise<void> {
     check("chown()", path, options, ["recursive", "followSymlinks"]);
     await changeFile(this.#connect, path, { owner }, options);
   }

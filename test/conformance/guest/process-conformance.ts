@@ -177,7 +177,7 @@ export function processConformance(name: string, subject: ChannelSubject): void 
         columns: 101,
         rows: 33,
       });
-      const lines = terminal.output.lines();
+      const lines = terminal.stdout.lines();
       assert.equal((await lines.next()).value, "33 101");
       assert.equal((await lines.next()).value, "xterm-256color");
       terminal.resize({ columns: 90, rows: 20 });
@@ -193,7 +193,7 @@ export function processConformance(name: string, subject: ChannelSubject): void 
       await pause(300);
       await terminal.write("\x03");
       await terminal.write("exit 7\n");
-      const shown = await terminal.output.text();
+      const shown = await terminal.stdout.text();
       assert.match(shown, /\^C/);
       assert.equal((await terminal.exited).exitCode, 7);
     });

@@ -1,6 +1,6 @@
-import { FieldReader } from "../protocol/fields.ts";
-import { MAX_RECORD_BYTES } from "../protocol/frame-types.ts";
-import { protocolViolation } from "../protocol/protocol-violation.ts";
+import { FieldReader } from "./fields.ts";
+import { MAX_RECORD_BYTES } from "./frame-types.ts";
+import { protocolViolation } from "./protocol-violation.ts";
 import { PieceReader } from "./piece-reader.ts";
 
 /** Reads the records of one stream, wherever its chunks are cut. */
