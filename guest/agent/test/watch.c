@@ -114,6 +114,12 @@ static void test_directory(void) {
   EXPECT(chmod(at("d/new"), 0600) == 0 && comes(EVENT_ATTRIBUTES, "new"));
   EXPECT(rename(at("d/new"), at("d/newer")) == 0 && comes(EVENT_REMOVED, "new") && comes(EVENT_CREATED, "newer"));
   EXPECT(unlink(at("d/newer")) == 0 && comes(EVENT_REMOVED, "newer"));
+  fact("a file that is being written beside its place is not told of, only the place that it takes");
+  put_text("d/.smolvm-0123456789abcdef", "half");
+  EXPECT(rename(at("d/.smolvm-0123456789abcdef"), at("d/whole")) == 0 && comes(EVENT_CREATED, "whole"));
+  EXPECT(looked_at == event_count && strcmp(events[event_count - 2].name, "newer") == 0);
+  put_text("d/.smolvm-0123456789abcdeg", "");
+  EXPECT(comes(EVENT_CREATED, ".smolvm-0123456789abcdeg"));
   fact("PATH itself has attributes, too, and what happens in a directory below is not told without RECURSIVE");
   EXPECT(chmod(at("d"), 0700) == 0 && comes(EVENT_ATTRIBUTES, ""));
   put_text("d/inner/deep", "");

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -13,6 +14,12 @@
 #ifndef GRND_INSECURE
 #define GRND_INSECURE 4
 #endif
+
+bool temporary_is(const char *name) {
+  size_t prefix = sizeof TEMPORARY_PREFIX - 1;
+  return strlen(name) == TEMPORARY_NAME - 1 && memcmp(name, TEMPORARY_PREFIX, prefix) == 0 &&
+         strspn(name + prefix, "0123456789abcdef") == TEMPORARY_NAME - 1 - prefix;
+}
 
 void temporary_name(char name[TEMPORARY_NAME]) {
   static uint64_t count;

@@ -6,6 +6,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "temporary.h"
 #include "trail.h"
 #include "watch-set.h"
 #include "watched.h"
@@ -53,6 +54,8 @@ static enum next take_from_directory(struct watch_set *set, int number, uint32_t
     return number == set->root ? NEXT_GONE : NEXT_GO_ON;
   }
   /* Of itself a directory tells what the one that holds it has told already: all but the root. */
+  /* What is being written by FILE_WRITE is nobody's file yet; its last event is the CREATED of the name it takes. */
+  if (temporary_is(name)) return NEXT_GO_ON;
   if (*name == '\0' && (number != set->root || (mask & IN_ATTRIB) == 0)) return NEXT_GO_ON;
   if (!watched_path(number, name, path_below, sizeof path_below)) {
     set->is_lossy = true;
