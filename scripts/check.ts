@@ -23,6 +23,11 @@ const CHECKS: readonly Check[] = [
   { name: "unit", what: "test/unit", run: tool("node", "test/run.ts", "unit") },
   { name: "package", what: "publint and attw: the package as others install it", run: packageShape },
   { name: "examples", what: "code in README, docs and TSDoc compiles", run: tool("node", "scripts/check/examples.ts") },
+  {
+    name: "reference",
+    what: "docs/reference says what TSDoc does",
+    run: tool("node", "scripts/reference.ts", "--check"),
+  },
   { name: "unused", what: "knip: exports and dependencies that nothing uses", run: tool("knip", "--no-progress") },
   { name: "format", what: "oxfmt", run: tool("oxfmt", "--check") },
 ];

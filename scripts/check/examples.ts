@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
+import { REFERENCE } from "../support/reference.ts";
 import { REPOSITORY } from "../support/repository.ts";
 import { runTool } from "../support/run-tool.ts";
 
@@ -14,7 +15,8 @@ const FOLDER = join(REPOSITORY, "node_modules", ".cache", "smolvm-examples");
 
 const paths = [
   ...(await list(REPOSITORY, ".md", false)),
-  ...(await list(join(REPOSITORY, "docs"), ".md", true)),
+  // The reference is made of TSDoc, whose examples are taken from the sources.
+  ...(await list(join(REPOSITORY, "docs"), ".md", true)).filter((path) => !path.startsWith(REFERENCE)),
   ...(await list(join(REPOSITORY, "src"), ".ts", true)),
 ];
 const examples = (await Promise.all(paths.map(extract))).flat();

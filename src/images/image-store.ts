@@ -95,7 +95,7 @@ export class ImageStore {
     return images.find((image) => image.manifest.recipeDigest === recipeDigest);
   }
 
-  /** Makes the store if it is not there, and a directory in it for a build. */
+  /** Makes the store if it is not there, and a directory in it for a build. @internal */
   async createStaging(): Promise<StagingDir> {
     await this.ensureDir();
     return await createStagingDir(this.imageDir);
@@ -111,6 +111,8 @@ export class ImageStore {
    * what is not so. The staged directory is gone afterwards.
    *
    * When the store holds the same content already, that is kept (and repaired if it was damaged), with the new facts.
+   *
+   * @internal
    */
   async add(staged: StagedImage, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Image> {
     assertImageName(staged.facts.name);

@@ -315,7 +315,9 @@ static void test_in_place(void) {
   finish();
   EXPECT(run.status == STATUS_OK && told.numbers[TAG_SIZE] == 5000 && read(reader, bytes, 4096) == 2000);
   close(reader);
-  fact("a directory is EISDIR with and without IN_PLACE");
+  fact("a directory, and a path that ends in a slash, are EISDIR with and without IN_PLACE; a link to itself is ELOOP");
+  EXPECT(fails(METHOD_FILE_WRITE, "fresh/", 0, EISDIR) && fails(METHOD_FILE_WRITE, "fresh/", FILE_IN_PLACE, EISDIR));
+  EXPECT(fails(METHOD_FILE_WRITE, "loop", 0, ELOOP) && fails(METHOD_FILE_WRITE, "loop", FILE_IN_PLACE, ELOOP));
   EXPECT(fails(METHOD_FILE_WRITE, "directory", FILE_IN_PLACE, EISDIR) && fails(METHOD_FILE_WRITE, "directory", 0, EISDIR));
   fact("OFFSET without IN_PLACE, OFFSET with APPEND, a MODE over 07777 and a user who does not exist are refused");
   put_field_u64(TAG_OFFSET, 0);

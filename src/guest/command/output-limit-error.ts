@@ -7,6 +7,7 @@ export class OutputLimitError extends SmolVMError {
   readonly #stdout: ByteCollector;
   readonly #stderr: ByteCollector;
 
+  /** @internal */
   constructor(maxOutputBytes: number, stdout: ByteCollector, stderr: ByteCollector) {
     super("OUTPUT_LIMIT", `the command wrote more than ${maxOutputBytes} bytes, and was killed`, {
       details: { maxOutputBytes, stdoutBytes: stdout.sizeBytes, stderrBytes: stderr.sizeBytes },

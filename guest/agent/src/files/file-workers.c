@@ -8,6 +8,7 @@
 #include "tree.h"
 #include "unfinished.h"
 #include "watch.h"
+#include "worker.h"
 
 enum { PIPE_SIZE = 262144 };
 

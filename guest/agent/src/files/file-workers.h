@@ -4,7 +4,6 @@
 
 #include "file-request.h"
 #include "session.h"
-#include "worker.h"
 
 void file_worker(struct session *session, uint32_t id, uint32_t method, const struct file_request *file);
 

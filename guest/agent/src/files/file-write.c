@@ -1,5 +1,6 @@
 /* FILE_WRITE: straight from the session's input to the file. */
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,6 +45,8 @@ static void write_release(struct session *session, struct request *request, bool
 static const struct request_kind write_kind = {.turn = write_turn, .end_input = end_input, .release = write_release};
 
 static bool is_consistent(const struct file_request *file, struct outcome *outcome) {
+  /* That says: a directory. */
+  if (file->path[strlen(file->path) - 1] == '/') return fail_path(outcome, EISDIR, file->path);
   bool in_place = (file->flags & FILE_IN_PLACE) != 0;
   bool append = (file->flags & FILE_APPEND) != 0;
   if (!file->has_offset || (in_place && !append)) return true;

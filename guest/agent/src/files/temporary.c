@@ -15,12 +15,6 @@
 #define GRND_INSECURE 4
 #endif
 
-bool temporary_is(const char *name) {
-  size_t prefix = sizeof TEMPORARY_PREFIX - 1;
-  return strlen(name) == TEMPORARY_NAME - 1 && memcmp(name, TEMPORARY_PREFIX, prefix) == 0 &&
-         strspn(name + prefix, "0123456789abcdef") == TEMPORARY_NAME - 1 - prefix;
-}
-
 void temporary_name(char name[TEMPORARY_NAME]) {
   static uint64_t count;
   uint64_t number = 0;
@@ -29,6 +23,12 @@ void temporary_name(char name[TEMPORARY_NAME]) {
     number = monotonic_us() << 16 ^ (uint64_t)getpid() << 8 ^ ++count;
   }
   snprintf(name, TEMPORARY_NAME, TEMPORARY_PREFIX "%016" PRIx64, number);
+}
+
+bool temporary_is(const char *name) {
+  size_t prefix = sizeof TEMPORARY_PREFIX - 1;
+  return strlen(name) == TEMPORARY_NAME - 1 && memcmp(name, TEMPORARY_PREFIX, prefix) == 0 &&
+         strspn(name + prefix, "0123456789abcdef") == TEMPORARY_NAME - 1 - prefix;
 }
 
 int temporary_file(int directory, char name[TEMPORARY_NAME]) {

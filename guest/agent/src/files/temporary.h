@@ -11,9 +11,9 @@ enum { TEMPORARY_NAME = sizeof TEMPORARY_PREFIX + 16 };
 /* How often a name is tried that somebody else has: he would have to guess 64 random bits. */
 enum { TEMPORARY_TRIES = 4 };
 
-/* Whether a name is such a one. */
-bool temporary_is(const char *name);
 void temporary_name(char name[TEMPORARY_NAME]);
+/* Whether the name is one of these. */
+bool temporary_is(const char *name);
 /* A new, empty file of mode 0600 in the directory, open for writing; -1 and errno. */
 int temporary_file(int directory, char name[TEMPORARY_NAME]);
 bool temporary_link(int directory, char name[TEMPORARY_NAME], const char *target);

@@ -113,7 +113,7 @@ static int open_below(const struct watch_set *set, char *below) {
 
 bool watch_set_add(struct watch_set *set, int parent, const char *below) {
   char copy[PATH_MAX];
-  struct outcome ignored;
+  struct outcome outcome;
   const char *slash = strrchr(below, '/');
   if (strlen(below) >= sizeof copy) {
     set->is_lossy = true;
@@ -125,7 +125,9 @@ bool watch_set_add(struct watch_set *set, int parent, const char *below) {
     return true;
   }
   int number = add_directory(set, fd, parent, slash != NULL ? slash + 1 : below);
-  return search(set, fd, number, below, &ignored);
+  if (search(set, fd, number, below, &outcome)) return true;
+  set->is_lossy = true;
+  return outcome.error != EPIPE;
 }
 
 void watch_set_remove(struct watch_set *set, int parent, const char *name) {

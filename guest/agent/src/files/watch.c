@@ -30,7 +30,10 @@ static bool put(uint32_t event, const char *below) {
   return true;
 }
 
-static bool put_found(const char *below) { return put(EVENT_CREATED, below); }
+static bool put_found(const char *below) {
+  const char *slash = strrchr(below, '/');
+  return temporary_is(slash != NULL ? slash + 1 : below) || put(EVENT_CREATED, below);
+}
 
 static uint32_t event_of(uint32_t mask) {
   if ((mask & (IN_CREATE | IN_MOVED_TO)) != 0) return EVENT_CREATED;
@@ -53,9 +56,9 @@ static enum next take_from_directory(struct watch_set *set, int number, uint32_t
     watched_remove(number);
     return number == set->root ? NEXT_GONE : NEXT_GO_ON;
   }
-  /* Of itself a directory tells what the one that holds it has told already: all but the root. */
-  /* What is being written by FILE_WRITE is nobody's file yet; its last event is the CREATED of the name it takes. */
+  /* What is being written is nobody's file yet: it is told of when it takes its place. */
   if (temporary_is(name)) return NEXT_GO_ON;
+  /* Of itself a directory tells what the one that holds it has told already: all but the root. */
   if (*name == '\0' && (number != set->root || (mask & IN_ATTRIB) == 0)) return NEXT_GO_ON;
   if (!watched_path(number, name, path_below, sizeof path_below)) {
     set->is_lossy = true;
