@@ -56,7 +56,7 @@ async function work(): Promise<void> {
     const begun = performance.now();
     const result = await check.run();
     const time = formatDuration(performance.now() - begun);
-    console.log(`${result.ok ? "ok    " : "FAILED"} ${check.name.padEnd(9)} ${check.what} (${time})`);
+    console.log(`${result.ok ? "ok    " : "not ok"} ${check.name.padEnd(9)} ${check.what} (${time})`);
     if (result.ok) continue;
     failed.push(check.name);
     console.log(result.output.trimEnd().replaceAll(/^/gm, "    "));

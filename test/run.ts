@@ -6,7 +6,7 @@ import { endLeftProcesses, findLeaks, takeInventory } from "./support/leaks.ts";
 import { addOutcome, emptyOutcome, executed, type Outcome } from "./support/outcome.ts";
 import { printProgress, printSummary } from "./support/report.ts";
 import { runFiles } from "./support/run-files.ts";
-import { runMake } from "./support/run-make.ts";
+import { runProgram } from "./support/run-program.ts";
 import { TIERS, type Tier } from "./support/tiers.ts";
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { grep: { type: "string" } } });
@@ -17,7 +17,7 @@ if (unknown.length > 0) {
   process.exit(64);
 }
 const wanted = TIERS.filter((tier) => positionals.length === 0 || positionals.includes(tier.name));
-// A pattern chooses tests of Node's runner; make knows nothing of it.
+// A pattern chooses tests of Node's runner; other programs know nothing of it.
 const tiers = values.grep === undefined ? wanted : wanted.filter((tier) => tier.kind === "files");
 
 // All temporary files of all tests lie in one folder, so that what is left there is a leak.
@@ -56,9 +56,9 @@ async function runTier(tier: Tier): Promise<Outcome> {
   }
   console.log(tier.name);
   const started = performance.now();
-  if (tier.kind === "make") {
-    addOutcome(outcome, await runMake(tier));
-    printProgress(`guest/agent: make ${tier.arguments.join(" ")}`, outcome, performance.now() - started);
+  if (tier.kind === "program") {
+    addOutcome(outcome, await runProgram(tier));
+    printProgress(`${tier.subject}: ${tier.name}`, outcome, performance.now() - started);
   } else {
     addOutcome(outcome, await runFiles(tier, values.grep, printProgress));
   }

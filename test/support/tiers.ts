@@ -14,18 +14,21 @@ export interface FileTier {
   readonly missing: () => string | undefined;
 }
 
-/** A tier that `make` runs in `guest/agent`. */
-export interface MakeTier {
-  readonly kind: "make";
+/** A tier that is another program. */
+export interface ProgramTier {
+  readonly kind: "program";
   readonly name: string;
-  readonly arguments: readonly string[];
-  /** The whole target is one test with this title; without it the target prints `ok - title` lines. */
+  /** What is tested: the first part of its titles. */
+  readonly subject: string;
+  readonly argv: readonly [program: string, ...args: string[]];
+  /** The whole program is one test with this title; without it the program prints `ok - title` lines. */
   readonly title?: string;
   readonly missing: () => string | undefined;
 }
 
-export type Tier = FileTier | MakeTier;
+export type Tier = FileTier | ProgramTier;
 
+const AGENT = "guest/agent";
 const FUZZ_SECONDS = 20;
 const FAST_TEST_MS = 30_000;
 const HOST_TEST_MS = 120_000;
@@ -43,22 +46,42 @@ export const TIERS: readonly Tier[] = [
     missing: nothing,
   },
   {
-    kind: "make",
+    kind: "program",
+    name: "check",
+    subject: "the checkout",
+    argv: [
+      process.execPath,
+      "scripts/check.ts",
+      "types",
+      "lint",
+      "package",
+      "examples",
+      "reference",
+      "unused",
+      "format",
+    ],
+    missing: programs("npm"),
+  },
+  {
+    kind: "program",
     name: "agent",
-    arguments: ["test"],
+    subject: "guest/agent",
+    argv: ["make", "-C", AGENT, "test"],
     missing: programs("make", "cc"),
   },
   {
-    kind: "make",
+    kind: "program",
     name: "agent-aarch64",
-    arguments: ["aarch64"],
+    subject: "guest/agent",
+    argv: ["make", "-C", AGENT, "aarch64"],
     title: "the guest agent compiles for aarch64",
     missing: programs("make", "aarch64-linux-gnu-gcc"),
   },
   {
-    kind: "make",
+    kind: "program",
     name: "agent-fuzz",
-    arguments: ["fuzz", `FUZZ_SECONDS=${FUZZ_SECONDS}`],
+    subject: "guest/agent",
+    argv: ["make", "-C", AGENT, "fuzz", `FUZZ_SECONDS=${FUZZ_SECONDS}`],
     title: `the guest agent's frame parser survives ${FUZZ_SECONDS} s of fuzzing`,
     missing: programs("make", "clang"),
   },
