@@ -11,7 +11,7 @@
 
 /*
  * A regular file takes all that comes at once, so the host may send further ahead than the agent could hold. With the
- * window of WELCOME alone each 64 KiB would wait for the one before.
+ * window of other inputs each 64 KiB would wait for the one before.
  */
 enum { AHEAD = 4 * INPUT_WINDOW };
 
