@@ -144,7 +144,7 @@ export class Session implements FrameSink, RequestHost {
   #finish(id: number, request: GuestRequest, payload: Uint8Array): void {
     const result = parseResult(payload);
     this.#open.delete(id);
-    this.#queue.release();
+    this.#queue.release(request);
     request.settle({ kind: "result", result });
     this.#sendNext();
   }

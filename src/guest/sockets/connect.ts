@@ -23,7 +23,7 @@ export function connectToPort(channel: GuestChannel, port: number, sink: Connect
   ];
   return channel.call(encodeRequest(what, fields, ""), {
     what,
-    requestClass: "stream",
+    requestClass: "connection",
     windowBytes: DEFAULT_WINDOW_BYTES,
     hasInput: true,
     isPaced: true,

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -10,10 +11,12 @@
 
 /* Only what is new can be removed by its name; what is replaced is made under a name of its own. */
 static int make_file(int directory, const char **name, mode_t mode, char temporary[TEMPORARY_NAME]) {
+  unfinished_hold();
   int fd = openat(directory, *name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-  if (fd >= 0) {
-    unfinished_begin(directory, *name);
-  } else if (errno == EEXIST) {
+  bool is_taken = fd < 0 && errno == EEXIST;
+  if (fd >= 0) unfinished_begin(directory, *name);
+  unfinished_release();
+  if (is_taken) {
     *name = temporary;
     unfinished_begin(directory, temporary);
     fd = temporary_file(directory, temporary);

@@ -4,6 +4,9 @@
 
 /* From now on SIGTERM removes what is unfinished and ends the process. */
 void unfinished_catch(void);
+/* Between the two the signal waits: a file is made and named as unfinished in one step. */
+void unfinished_hold(void);
+void unfinished_release(void);
 /* `name` may be written only later: it is read when the signal comes. */
 void unfinished_begin(int directory, const char *name);
 void unfinished_end(void);
