@@ -57,5 +57,5 @@ test("links between the documents lead to files that exist", () => {
 });
 
 test("package-lock.json names no host of a registry", () => {
-  assert.doesNotMatch(read("package-lock.json"), /"resolved"/);
+  assert.doesNotMatch(read("package-lock.json"), /"resolved": "(?!scripts\/)/);
 });
