@@ -85,7 +85,8 @@ test("a filesystem without anything in it boots, and has no command to run", asy
   execFileSync("mkfs.ext4", ["-q", "-F", rootfsPath]);
   await using vm = await SmolVM.launch({ ...image, rootfsPath, dataDir: testDataDir(t) });
   const { exitCode, stderr } = await vm.run("echo hello");
-  assert.deepEqual([exitCode, stderr], [127, "smolvm: /bin/sh: command not found\n"]);
+  assert.equal(exitCode, 127);
+  assert.match(stderr, /^smolvm: the command "\/bin\/sh" was not found in the guest\nsmolvm: hint: /);
 });
 
 describe("a launch that is aborted", () => {
