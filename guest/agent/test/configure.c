@@ -40,11 +40,14 @@ int main(void) {
   put_text(TAG_RESOLVER, "fd00::3");
   put_text(TAG_GATEWAY, "10.0.2.2");
   put_text(TAG_ADDRESS, "10.0.2.15/24");
+  fields_put(&fields, TAG_MAC, "\x02\x00\x5e\x10\xff\x01", MAC_SIZE);
+  put_text(TAG_MACHINE_ID, "0123456789abcdef0123456789abcdef");
   put_text(TAG_HOSTNAME, "sbx-1a2b3c");
   fields_put_u64(&fields, TAG_CLOCK_NS, 1767225600000000000u);
   put_text(TAG_ENTROPY, "0123456789abcdef");
   EXPECT(configure() && outcome.status == STATUS_OK);
-  EXPECT(strcmp(fake_system_log, "entropy some\nclock set\nhostname sbx-1a2b3c\naddress 0a00020f/24\ngateway 0a000202\n"
+  EXPECT(strcmp(fake_system_log, "entropy some\nclock set\nhostname sbx-1a2b3c\n"
+                                 "machine-id 0123456789abcdef0123456789abcdef\nmac 02:00:5e:10:ff:01\naddress 0a00020f/24\ngateway 0a000202\n"
                                  "resolver 10.0.2.3\nresolver fd00::3\ngrow root\n") == 0);
   fact("an empty CONFIGURE changes nothing");
   begin();
@@ -63,6 +66,11 @@ int main(void) {
   EXPECT(refuses(TAG_HOSTNAME, "") && refuses(TAG_HOSTNAME, "a b") && refuses(TAG_HOSTNAME, "-a"));
   EXPECT(refuses(TAG_HOSTNAME, "a\nb") && refuses(TAG_HOSTNAME, "\xc3\xbc"));
   EXPECT(refuses(TAG_HOSTNAME, "0123456789012345678901234567890123456789012345678901234567890123"));
+  fact("a machine id that is not 32 digits, and a MAC that is not 6 bytes of one machine, are BAD_REQUEST");
+  EXPECT(refuses(TAG_MACHINE_ID, "") && refuses(TAG_MACHINE_ID, "0123456789abcdef0123456789abcde"));
+  EXPECT(refuses(TAG_MACHINE_ID, "0123456789ABCDEF0123456789ABCDEF") && refuses(TAG_MACHINE_ID, "../../etc/passwd-0123456789abcdef"));
+  EXPECT(refuses(TAG_MAC, "12345") && refuses(TAG_MAC, "1234567") && refuses(TAG_MAC, "\x01" "2345"));
+  EXPECT(refuses(TAG_MAC, "\x01\x02\x03\x04\x05\x06"));
   fact("numbers of the wrong size and out of range are BAD_REQUEST");
   EXPECT(refuses(TAG_CLOCK_NS, "1234") && refuses(TAG_CLOCK_NS, "\xff\xff\xff\xff\xff\xff\xff\xff"));
   EXPECT(refuses(TAG_GROW_ROOT, "12345") && refuses(TAG_GROW_ROOT, "1234"));

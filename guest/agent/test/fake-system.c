@@ -29,6 +29,18 @@ bool system_set_hostname(const char *name, struct outcome *outcome) {
   return record("hostname", name);
 }
 
+bool system_set_machine_id(const char *id, struct outcome *outcome) {
+  (void)outcome;
+  return record("machine-id", id);
+}
+
+bool system_set_mac(const uint8_t *mac, struct outcome *outcome) {
+  char text[64];
+  (void)outcome;
+  snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+  return record("mac", text);
+}
+
 bool system_set_address(struct in_addr address, unsigned prefix, struct outcome *outcome) {
   char text[64];
   (void)outcome;

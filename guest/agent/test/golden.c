@@ -29,6 +29,7 @@ static const struct name tags[] = {
     {"PROCESS", 31}, {"NAME", 32},      {"OOM_KILLED", 33}, {"START_NS", 34},  {"STREAM", 35},    {"SKIPPED", 36},
     {"PATH", 37},    {"TARGET", 38},    {"OFFSET", 39},   {"LENGTH", 40},      {"MODE", 41},      {"SIZE", 42},
     {"MTIME_NS", 43}, {"CTIME_NS", 44}, {"INODE", 45},    {"LINKS", 46},       {"EVENT", 47},     {"PORT", 48},
+    {"MACHINE_ID", 49}, {"MAC", 50},
     {NULL, 0},
 };
 

@@ -14,6 +14,10 @@ export interface GuestIdentity {
   readonly clockNs?: bigint | "now";
   /** Credited to the kernel's pool; at most 512 bytes. */
   readonly entropy?: Uint8Array;
+  /** 32 hexadecimal digits, see machine-id(5). */
+  readonly machineId?: string;
+  /** Hardware address of the first network interface, `aa:bb:cc:dd:ee:ff`. */
+  readonly mac?: string;
   /** `a.b.c.d/prefix` of the first network interface. */
   readonly address?: string;
   /** Where the default route goes. */
@@ -42,6 +46,10 @@ export function encodeConfigure(identity: GuestIdentity): Buffer {
   addText("hostname", Tag.HOSTNAME, identity.hostname);
   if (identity.clockNs !== undefined) fields.push({ tag: Tag.CLOCK_NS, value: clockNs(identity.clockNs) });
   if (identity.entropy !== undefined) fields.push({ tag: Tag.ENTROPY, value: checkedEntropy(identity.entropy) });
+  addText("machineId", Tag.MACHINE_ID, identity.machineId);
+  if (identity.mac !== undefined) {
+    fields.push({ tag: Tag.MAC, value: Buffer.from(identity.mac.replaceAll(":", ""), "hex") });
+  }
   addText("address", Tag.ADDRESS, identity.address);
   addText("gateway", Tag.GATEWAY, identity.gateway);
   for (const resolver of identity.resolvers ?? []) addText("resolvers", Tag.RESOLVER, resolver);

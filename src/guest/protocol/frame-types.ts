@@ -115,6 +115,8 @@ export const Tag = {
   LINKS: 46,
   EVENT: 47,
   PORT: 48,
+  MACHINE_ID: 49,
+  MAC: 50,
 } as const;
 export type Tag = (typeof Tag)[keyof typeof Tag];
 

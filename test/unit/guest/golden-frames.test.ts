@@ -14,9 +14,9 @@ import { type GoldenFrame, readGoldenFrames } from "./golden.ts";
 
 const TEXT_TAGS = new Set([
   ...["AGENT", "MESSAGE", "ARG", "ENV", "CWD", "HOSTNAME", "ADDRESS", "GATEWAY", "RESOLVER"],
-  ...["USER", "NAME", "PATH", "TARGET"],
+  ...["USER", "NAME", "PATH", "TARGET", "MACHINE_ID"],
 ]);
-const BYTES_TAGS = new Set(["NONCE", "ENTROPY"]);
+const BYTES_TAGS = new Set(["NONCE", "ENTROPY", "MAC"]);
 const U64_TAGS = new Set([
   ...["CLOCK_NS", "DURATION_US", "START_NS", "SKIPPED"],
   ...["OFFSET", "LENGTH", "SIZE", "MTIME_NS", "CTIME_NS", "INODE"],

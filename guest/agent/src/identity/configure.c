@@ -14,6 +14,11 @@ static bool is_hostname(const char *text) {
   return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") == length;
 }
 
+/* machine-id(5) */
+static bool is_machine_id(const char *text) {
+  return strlen(text) == 32 && strspn(text, "0123456789abcdef") == 32;
+}
+
 /* a.b.c.d/prefix */
 static bool parse_address(const char *text, struct configuration *configuration) {
   char address[INET_ADDRSTRLEN];
@@ -54,6 +59,13 @@ static bool parse_field(struct configuration *configuration, const struct field 
     case TAG_HOSTNAME:
       configuration->hostname = text = field_string(field);
       return is_hostname(text) || bad(outcome, "HOSTNAME", "is not 1 to 63 letters, digits, hyphens and dots");
+    case TAG_MACHINE_ID:
+      configuration->machine_id = text = field_string(field);
+      return is_machine_id(text) || bad(outcome, "MACHINE_ID", "is not 32 hexadecimal digits in lower case");
+    case TAG_MAC:
+      configuration->mac = field->bytes;
+      /* The lowest bit of the first byte marks the address of a group. */
+      return (field->length == MAC_SIZE && (field->bytes[0] & 1) == 0) || bad(outcome, "MAC", "is not 6 bytes of one machine");
     case TAG_ADDRESS:
       return parse_address(field_string(field), configuration) || bad(outcome, "ADDRESS", "is not a.b.c.d/prefix");
     case TAG_GATEWAY:
@@ -104,6 +116,8 @@ bool configuration_apply(const struct configuration *configuration, struct outco
   if (c->entropy_size != 0 && !system_add_entropy(c->entropy, c->entropy_size, outcome)) return false;
   if (c->has_clock && !system_set_clock(c->clock_ns, outcome)) return false;
   if (c->hostname != NULL && !system_set_hostname(c->hostname, outcome)) return false;
+  if (c->machine_id != NULL && !system_set_machine_id(c->machine_id, outcome)) return false;
+  if (c->mac != NULL && !system_set_mac(c->mac, outcome)) return false;
   if (c->has_address && !system_set_address(c->address, c->prefix, outcome)) return false;
   if (c->has_gateway && !system_set_gateway(c->gateway, outcome)) return false;
   if (c->resolver_count != 0 && !system_set_resolvers(c->resolvers, c->resolver_count, outcome)) return false;

@@ -18,6 +18,8 @@ struct configuration {
   bool has_clock;
   uint64_t clock_ns;
   const char *hostname;
+  const char *machine_id;
+  const uint8_t *mac;
   bool has_address;
   struct in_addr address;
   unsigned prefix;

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "login-shells.h"
-#include "new-file.h"
+#include "small-file.h"
 #include "system.h"
 
 /* From linux/random.h, which a musl toolchain lacks. */
@@ -42,30 +42,31 @@ bool system_set_clock(uint64_t nanoseconds, struct outcome *outcome) {
   return clock_settime(CLOCK_REALTIME, &now) == 0 || system_failed(outcome, "cannot set the clock");
 }
 
-static bool write_file(const char *path, const char *text, size_t size, struct outcome *outcome) {
-  static struct new_file file;
-  mkdir("/etc", 0755);
-  new_file_begin(&file, path);
-  new_file_put(&file, text, size);
-  return new_file_finish(&file, outcome);
-}
-
 bool system_set_hostname(const char *name, struct outcome *outcome) {
   char text[256];
   if (sethostname(name, strlen(name)) < 0) return system_failed(outcome, "cannot set the hostname");
+  mkdir("/etc", 0755);
   int size = snprintf(text, sizeof text, "%s\n", name);
-  if (!write_file("/etc/hostname", text, (size_t)size, outcome)) return false;
+  if (!small_file_write("/etc/hostname", text, (size_t)size, outcome)) return false;
   size = snprintf(text, sizeof text, "127.0.0.1 localhost\n::1 localhost ip6-localhost\n127.0.1.1 %s\n", name);
-  return write_file("/etc/hosts", text, (size_t)size, outcome);
+  return small_file_write("/etc/hosts", text, (size_t)size, outcome);
+}
+
+bool system_set_machine_id(const char *id, struct outcome *outcome) {
+  char text[64];
+  mkdir("/etc", 0755);
+  int size = snprintf(text, sizeof text, "%s\n", id);
+  return small_file_write("/etc/machine-id", text, (size_t)size, outcome);
 }
 
 bool system_set_resolvers(const char *const *resolvers, size_t count, struct outcome *outcome) {
-  char text[1024];
+  char text[MAX_SMALL_FILE];
   size_t used = 0;
   for (size_t i = 0; i < count; i++) {
     used += (size_t)snprintf(text + used, sizeof text - used, "nameserver %s\n", resolvers[i]);
   }
-  return write_file("/etc/resolv.conf", text, used, outcome);
+  mkdir("/etc", 0755);
+  return small_file_write("/etc/resolv.conf", text, used, outcome);
 }
 
 bool system_set_variables(char *const *variables, size_t count, struct outcome *outcome) {

@@ -72,6 +72,26 @@ static bool wait_for_interface(int fd, char name[IF_NAMESIZE]) {
   return true;
 }
 
+bool system_set_mac(const uint8_t *mac, struct outcome *outcome) {
+  struct ifreq request = {0};
+  int fd = open_socket();
+  if (fd < 0) return network_failed(outcome, "cannot open a socket", errno);
+  bool done = false;
+  if (!wait_for_interface(fd, request.ifr_name)) {
+    network_failed(outcome, "there is no network interface", ENODEV);
+  } else {
+    done = ioctl(fd, SIOCGIFHWADDR, &request) == 0;
+    /* A driver may take it only while the interface is down, so what is right already is not set again. */
+    if (done && memcmp(request.ifr_hwaddr.sa_data, mac, MAC_SIZE) != 0) {
+      memcpy(request.ifr_hwaddr.sa_data, mac, MAC_SIZE);
+      done = ioctl(fd, SIOCSIFHWADDR, &request) == 0;
+    }
+    if (!done) network_failed(outcome, "cannot set the hardware address", errno);
+  }
+  close(fd);
+  return done;
+}
+
 bool system_set_address(struct in_addr address, unsigned prefix, struct outcome *outcome) {
   struct ifreq request = {0};
   struct in_addr mask = {.s_addr = prefix == 0 ? 0 : htonl(~(uint32_t)0 << (32 - prefix))};

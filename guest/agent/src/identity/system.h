@@ -12,6 +12,10 @@
 bool system_add_entropy(const uint8_t *bytes, size_t size, struct outcome *outcome);
 bool system_set_clock(uint64_t nanoseconds, struct outcome *outcome);
 bool system_set_hostname(const char *name, struct outcome *outcome);
+/* 32 hexadecimal digits: /etc/machine-id */
+bool system_set_machine_id(const char *id, struct outcome *outcome);
+/* Of the first network interface, six bytes. */
+bool system_set_mac(const uint8_t *mac, struct outcome *outcome);
 bool system_set_address(struct in_addr address, unsigned prefix, struct outcome *outcome);
 bool system_set_gateway(struct in_addr gateway, struct outcome *outcome);
 bool system_set_resolvers(const char *const *resolvers, size_t count, struct outcome *outcome);

@@ -15,6 +15,7 @@ static bool is_string(uint16_t tag) {
     case TAG_ENV:
     case TAG_CWD:
     case TAG_HOSTNAME:
+    case TAG_MACHINE_ID:
     case TAG_ADDRESS:
     case TAG_GATEWAY:
     case TAG_RESOLVER:

@@ -8,6 +8,7 @@ enum {
   MAX_PAYLOAD = 65536,
   NONCE_SIZE = 16,
   MAX_ENTROPY = 512,
+  MAC_SIZE = 6,
 };
 
 #define MAX_CREDIT 0x7fffffffu
@@ -104,6 +105,8 @@ enum tag {
   TAG_LINKS = 46,
   TAG_EVENT = 47,
   TAG_PORT = 48,
+  TAG_MACHINE_ID = 49,
+  TAG_MAC = 50,
 };
 
 /* FLAGS of CONFIGURE, of EXEC, of the methods of files, and of a tree's records. */
