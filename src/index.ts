@@ -1,5 +1,5 @@
 export { SmolVM } from "./vm/smolvm.ts";
-export type { SmolVMCreateOptions, SmolVMFromIdOptions, SmolVMLaunchOptions } from "./vm/vm-options.ts";
+export type { SmolVMCreateOptions, SmolVMFromIdOptions, SmolVMLaunchOptions, StartVMOptions } from "./vm/vm-options.ts";
 export type { ExposePortOptions } from "./vm/ports/expose-options.ts";
 export type { PortForward } from "./vm/ports/port-forward.ts";
 export { type CreateOptions, SmolVMManager } from "./manager/smolvm-manager.ts";
@@ -53,7 +53,8 @@ export {
   SSH_BOOT_ARGS,
   type VMConfig,
 } from "./config/vm-config.ts";
-export type { StartPhase, VMInfo } from "./config/vm-info.ts";
+export type { StartedFrom, StartPhase, VMInfo } from "./config/vm-info.ts";
+export type { StartFrom } from "./config/start-from.ts";
 export type { NetworkConfig, NetworkMode } from "./config/network-config.ts";
 export type { ErrorCode } from "./errors/codes.ts";
 export {

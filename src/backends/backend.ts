@@ -15,14 +15,25 @@ export interface LaunchSpec {
   readonly network: NetworkConfig | null;
   readonly accelerator: string;
   readonly paths: VmmPaths;
+  /** Keep the guest's memory in a file; without it, it is the VMM's own. */
+  readonly memory?: MemorySpec | undefined;
+  /** Continue from this saved state of the devices instead of booting; it belongs to `memory`. */
+  readonly statePath?: string | undefined;
 }
 
-/** The root disk: a raw file, or a qcow2 overlay on one. */
+/** A file that holds a guest's memory. */
+export interface MemorySpec {
+  readonly path: string;
+  /** `"shared"`: what the guest writes goes to the file. `"private"`: it stays in this VMM, and the file is as it was. */
+  readonly sharing: "shared" | "private";
+}
+
+/** The root disk: a raw file, or a qcow2 overlay on another disk. */
 export interface DiskSpec {
   readonly path: string;
   readonly format: "raw" | "qcow2";
-  /** The raw file below an overlay; opened read-only. */
-  readonly backingPath: string | undefined;
+  /** What lies below an overlay; opened read-only. */
+  readonly backing: DiskSpec | undefined;
 }
 
 /** Where a VMM puts what it makes. The directories exist. */
@@ -56,6 +67,8 @@ export interface BackendCapabilities {
   readonly channelPorts: number;
   /** Networks it can attach. Another mode is refused at create. */
   readonly networkModes: readonly NetworkConfig["mode"][];
+  /** Whether a VM can be frozen to files and others continue from them. Without it every start is a cold boot. */
+  readonly canFreeze: boolean;
   /** Disk formats it reads. Without qcow2 a per-VM disk is a copy, not an overlay. */
   readonly diskFormats: readonly DiskSpec["format"][];
 }
@@ -77,6 +90,24 @@ export interface Backend {
     spec: LaunchSpec,
     options: { readonly onSpawn: (vmm: ProcessIdentity) => void; readonly signal: AbortSignal },
   ): Promise<LaunchedVmm>;
+
+  /**
+   * All on the VMM's side that a saved state depends on: its program, machine and devices. States go only between VMs of
+   * the same text.
+   */
+  stateIdentity(spec: LaunchSpec): string;
+
+  /** Stops the virtual CPUs of a VM with shared memory for good, and writes the state of its devices to a new file. */
+  freeze(
+    paths: Pick<VmmPaths, "socketDir">,
+    options: { readonly statePath: string; readonly signal?: AbortSignal | undefined },
+  ): Promise<void>;
+
+  /** Tells a running VM that its disk has this size now. */
+  resizeDisk(
+    paths: Pick<VmmPaths, "socketDir">,
+    options: { readonly sizeBytes: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<void>;
 
   /** Presses the machine's power button, for guests without an agent. Returns when the VMM has been told. */
   pressPowerButton(paths: Pick<VmmPaths, "socketDir">, options: { readonly timeoutMs: number }): Promise<void>;

@@ -8,6 +8,9 @@ export interface StartPhase {
   readonly durationMs: number;
 }
 
+/** What a start continued from: nothing, or a template of the VM's image and shape. */
+export type StartedFrom = "cold" | "template";
+
 /** All that is known of a VM at one moment; deeply frozen. Call `refresh()` for a newer one. */
 export interface VMInfo {
   readonly vmId: string;
@@ -27,6 +30,8 @@ export interface VMInfo {
   readonly startedAt: Date | null;
   /** What the last start spent its time on; empty before the first. */
   readonly startPhases: readonly StartPhase[];
+  /** What the last start continued from; null before the first. */
+  readonly startedFrom: StartedFrom | null;
   /** Why the VM is in state `"error"`; null otherwise. */
   readonly error: string | null;
 }

@@ -53,6 +53,7 @@ export type ErrorCode =
   | "IMAGE_CORRUPT"
   | "IMAGE_BUILD_FAILED"
   | "IMAGE_IN_USE"
+  | "TEMPLATE_NOT_FOUND"
   | "PREREQUISITE_MISSING"
   | "ACCELERATOR_UNAVAILABLE"
   | "STATE_ERROR"
@@ -117,6 +118,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   IMAGE_CORRUPT: entry(70, 500, "Remove the image with `smolvm image rm` and build it again."),
   IMAGE_BUILD_FAILED: entry(70, 500, "Read the end of the build's output in the error's details."),
   IMAGE_IN_USE: entry(75, 409, "Delete the VMs that use the image first."),
+  TEMPLATE_NOT_FOUND: entry(66, 404, 'Make it with `smolvm image warm`, or start the VM with from: "auto".'),
   // The machine
   PREREQUISITE_MISSING: entry(69, 503, "Run `smolvm doctor`: it says what is missing and how to install it."),
   ACCELERATOR_UNAVAILABLE: entry(69, 503, "Use SMOLVM_ACCEL=auto, which takes what this machine can do."),

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { HostError, ValidationError } from "../errors/smolvm-error.ts";
 import { findProgram } from "../host/find-program.ts";
-import { acquireLock } from "./build-lock.ts";
+import { acquireLock } from "../process/claim-lock.ts";
 import type { GuestArch } from "./image.ts";
 import type { ImageStore } from "./image-store.ts";
 import { runTool } from "./run-tool.ts";

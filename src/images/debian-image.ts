@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ValidationError } from "../errors/smolvm-error.ts";
 import { type AgentProgram, readAgentProgram, readOwnAgentProgram } from "./agent-program.ts";
-import { acquireLock } from "./build-lock.ts";
+import { acquireLock } from "../process/claim-lock.ts";
 import { assertBuildTools } from "./build-tools.ts";
 import { buildDebianTree } from "./debian-rootfs.ts";
 import { type HostApt, readDebianCodename, readHostApt } from "./host-apt.ts";

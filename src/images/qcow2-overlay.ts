@@ -45,8 +45,7 @@ export async function createQcow2Overlay(options: Qcow2OverlayOptions): Promise<
   const { path, sizeBytes } = options;
   assertOptions(options);
   const l1Entries = Math.ceil(sizeBytes / BYTES_PER_L1_ENTRY);
-  const l1Clusters = Math.max(1, Math.ceil((l1Entries * 8) / CLUSTER_BYTES));
-  const clusters = L1_CLUSTER + l1Clusters;
+  const clusters = emptyOverlayClusters(l1Entries);
 
   const refcountTable = Buffer.alloc(8);
   refcountTable.writeBigUInt64BE(clusterOffset(REFCOUNT_BLOCK_CLUSTER));
@@ -71,20 +70,33 @@ export async function createQcow2Overlay(options: Qcow2OverlayOptions): Promise<
   }
 }
 
+/** What the header of a qcow2 file says. */
+export interface Qcow2Header {
+  /** Size of the disk that a guest sees. */
+  readonly sizeBytes: number;
+  /** The path of the backing file as it is written there; undefined where there is none. */
+  readonly backingPath: string | undefined;
+  /** Whether nothing was ever written to it, as far as this package's own overlays go. */
+  readonly isEmpty: boolean;
+}
+
 /**
- * The path of the backing file that a qcow2 file names, as it is written there; undefined when the file is no qcow2
- * file or has none.
+ * Reads the header of a qcow2 file; undefined when the file is none.
  *
  * @throws the file system's error when the file cannot be read.
  */
-export async function readBackingPath(path: string): Promise<string | undefined> {
+export async function readQcow2Header(path: string): Promise<Qcow2Header | undefined> {
   await using file = await open(path, "r");
   const { buffer, bytesRead } = await file.read(Buffer.alloc(CLUSTER_BYTES), 0, CLUSTER_BYTES, 0);
-  if (bytesRead < 20 || buffer.readUInt32BE(0) !== MAGIC) return undefined;
+  if (bytesRead < HEADER_BYTES || buffer.readUInt32BE(0) !== MAGIC) return undefined;
   const offset = Number(buffer.readBigUInt64BE(8));
   const length = buffer.readUInt32BE(16);
   const isInside = offset > 0 && length > 0 && length <= MAX_BACKING_BYTES && offset + length <= bytesRead;
-  return isInside ? buffer.toString("utf8", offset, offset + length) : undefined;
+  return {
+    isEmpty: (await file.stat()).size <= emptyOverlayClusters(buffer.readUInt32BE(36)) * CLUSTER_BYTES,
+    sizeBytes: Number(buffer.readBigUInt64BE(24)),
+    backingPath: isInside ? buffer.toString("utf8", offset, offset + length) : undefined,
+  };
 }
 
 function assertOptions({ backingPath, sizeBytes }: Qcow2OverlayOptions): void {
@@ -107,6 +119,11 @@ function assertOptions({ backingPath, sizeBytes }: Qcow2OverlayOptions): void {
       `expected an absolute path of at most ${MAX_BACKING_BYTES} bytes as backing file, got ${nameBytes} bytes: "${backingPath}"`,
     );
   }
+}
+
+/** Every cluster of data comes behind these. */
+function emptyOverlayClusters(l1Entries: number): number {
+  return L1_CLUSTER + Math.max(1, Math.ceil((l1Entries * 8) / CLUSTER_BYTES));
 }
 
 const clusterOffset = (cluster: number): bigint => BigInt(cluster * CLUSTER_BYTES);

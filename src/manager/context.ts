@@ -6,7 +6,8 @@ import type { ImageStore } from "../images/image-store.ts";
 import { Database } from "../state/database.ts";
 import { LeaseRepository } from "../state/lease-repository.ts";
 import { VMRepository } from "../state/vm-repository.ts";
-import { DISK_DIR, VM_DIR, vmPaths } from "./vm-files.ts";
+import { TemplateStore } from "../templates/template-store.ts";
+import { DISK_DIR, TEMPLATE_DIR, VM_DIR, vmPaths } from "./vm-files.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import type { VmmPaths } from "../backends/backend.ts";
 
@@ -17,6 +18,7 @@ export interface ManagerContext extends Disposable {
   readonly vms: VMRepository;
   readonly leases: LeaseRepository;
   readonly images: ImageStore;
+  readonly templates: TemplateStore;
   readonly backends: ReadonlyMap<BackendName, Backend>;
 }
 
@@ -35,6 +37,7 @@ export function openContext(options: {
     ...options,
     vms: new VMRepository(database),
     leases: new LeaseRepository(database),
+    templates: new TemplateStore(join(options.dataDir, TEMPLATE_DIR)),
     [Symbol.dispose]: () => database[Symbol.dispose](),
   };
 }

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { SmolVMError, VMNotFoundError } from "../errors/smolvm-error.ts";
 import { vmSocketDir } from "../host/paths.ts";
-import { createQcow2Overlay, readBackingPath } from "../images/qcow2-overlay.ts";
+import { createQcow2Overlay, readQcow2Header } from "../images/qcow2-overlay.ts";
 import { isProcessAlive } from "../process/process-identity.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import type { ManagerContext } from "./context.ts";
@@ -68,7 +68,7 @@ async function makeDisk(context: ManagerContext, definition: VMDefinition, path:
     });
     return;
   }
-  const keptOn = await readBackingPath(path);
+  const keptOn = (await readQcow2Header(path))?.backingPath;
   if (!context.vms.isRetainedDisk(path) || keptOn !== config.rootfsPath) {
     throw new SmolVMError(
       "DISK_CONFLICT",

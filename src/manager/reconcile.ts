@@ -6,6 +6,7 @@ import { isProcessAlive } from "../process/process-identity.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import { type ManagerContext, pathsOf } from "./context.ts";
 import { effectiveStatus } from "./effective-status.ts";
+import { removeAbandonedTemplates } from "./template-cleanup.ts";
 import { withOperation } from "./operation.ts";
 import { DISK_DIR, removeDisk, removeVmDirs, VM_DIR, vmPaths } from "./vm-files.ts";
 import { readTail } from "../process/read-tail.ts";
@@ -42,6 +43,7 @@ export async function reconcile(context: ManagerContext): Promise<readonly strin
     }
   }
   await removeOrphans(context);
+  await removeAbandonedTemplates(context);
   return stale;
 }
 

@@ -2,6 +2,7 @@ import { VMNotFoundError } from "../errors/smolvm-error.ts";
 import { isProcessAlive } from "../process/process-identity.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import { backendOf, type ManagerContext, pathsOf } from "./context.ts";
+import { sweepTemplates } from "./template-cleanup.ts";
 import { removeDisk, removeVmDirs } from "./vm-files.ts";
 import { endVmm } from "./vmm.ts";
 
@@ -42,6 +43,7 @@ export async function removeVm(context: ManagerContext, record: VMRecord): Promi
     removeDisk(record.diskPath);
   }
   context.vms.remove(record.id, retained);
+  if (record.template !== null) sweepTemplates(context);
 }
 
 /** Ends a VMM that its creator had no time to record; the row may still name the one from the start before. */

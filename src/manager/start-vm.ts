@@ -1,30 +1,31 @@
-import { statSync } from "node:fs";
-import type { LaunchedVmm } from "../backends/backend.ts";
-import type { StartPhase } from "../config/vm-info.ts";
-import { HostError, OperationTimeoutError, SmolVMError } from "../errors/smolvm-error.ts";
-import { chooseAccelerator } from "../host/accelerator.ts";
-import { USER_NETWORK } from "../network/user-network-plan.ts";
-import { readTail } from "../process/read-tail.ts";
+import type { Backend, LaunchedVmm, LaunchSpec } from "../backends/backend.ts";
+import type { StartFrom } from "../config/start-from.ts";
+import type { StartedFrom } from "../config/vm-info.ts";
+import { HostError, SmolVMError } from "../errors/smolvm-error.ts";
+import { type Accelerator, chooseAccelerator } from "../host/accelerator.ts";
+import { debugLog } from "../process/debug-log.ts";
+import type { Template } from "../templates/template.ts";
 import type { VMRecord } from "../state/vm-record.ts";
+import { explainBootFailure, StartLogs } from "./boot-failure.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import { backendOf, type ManagerContext, pathsOf } from "./context.ts";
 import { announceEmulation } from "./emulation-notice.ts";
 import { assertState, isDone } from "./effective-status.ts";
 import { applyEnv } from "./environment.ts";
+import { introduceGuest } from "./introduce-guest.ts";
+import { diskOf, findTemplate, missingDiskSize, rebaseOnTemplate } from "./start-source.ts";
 import { makeVmDirs } from "./vm-files.ts";
 import { endVmm } from "./vmm.ts";
 
-/** Of each tail, the lines that an error's message shows. */
-const SHOWN_LINES = 5;
-
-/** Deadline and cancellation of a start. */
+/** Deadline, cancellation, and what a start may continue from. */
 export interface StartOptions {
   readonly bootTimeoutMs: number;
+  readonly from: StartFrom;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Boots a VM and tells its guest who it is. The caller holds the VM. A failed start ends the VMM and leaves the disk as it
+ * Brings a VM up and tells its guest who it is. The caller holds the VM. A failed start ends the VMM and leaves the disk as it
  * is; the VM is then in state `error` (or in the one before, when the caller cancelled) and may be started again.
  *
  * @throws {OperationTimeoutError} when the guest is not ready in time; with the tails of console and VMM log.
@@ -46,134 +47,127 @@ export async function startVm(
 
   // One that is on its way out still holds the disk.
   await endVmm(record.vmm);
-  const paths = pathsOf(context, record);
-  makeVmDirs(paths);
-  const logStart = { console: sizeOf(paths.consoleLogPath), vmm: sizeOf(paths.vmmLogPath) };
+  const start = new Start(context, channels, record, { backend, accelerator });
   const deadline = AbortSignal.timeout(options.bootTimeoutMs);
   const signal = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
-  let vmm: LaunchedVmm | undefined;
   try {
-    vmm = await backend.launch(
-      {
-        ...record.config,
-        disk: {
-          path: record.diskPath ?? record.config.rootfsPath,
-          format: record.diskPath === null ? "raw" : "qcow2",
-          backingPath: record.diskPath === null ? undefined : record.config.rootfsPath,
-        },
-        network: record.network,
-        accelerator,
-        paths,
-      },
-      { signal, onSpawn: (identity) => context.vms.setVmm(record.id, { vmm: identity, accelerator }) },
-    );
-    const launched = context.vms.get(record.id);
-    const phases = [...vmm.phases, ...(await bootGuest(channels, launched, vmm, { ...options, signal }))];
-    context.vms.setRunning(record.id, phases);
-    await applyEnv(context, channels, record.id, { told: launched.config.env, signal });
-    vmm.detach();
+    await start.run({ ...options, signal });
   } catch (cause) {
-    await channels.close(record.id);
-    await endVmm(context.vms.get(record.id).vmm);
-    vmm?.detach();
-    const error = explain(
-      record,
-      cause,
-      { deadline, ...options },
-      {
-        consoleTail: readTail(paths.consoleLogPath, logStart.console),
-        vmmLogTail: readTail(paths.vmmLogPath, logStart.vmm),
-      },
-    );
-    const cancelled = options.signal?.aborted === true && !deadline.aborted;
-    if (cancelled) context.vms.setDown(record.id, record.status === "created" ? "created" : "stopped");
-    else context.vms.setDown(record.id, "error", error.message);
+    await start.abandon();
+    const isCancelled = options.signal?.aborted === true && !deadline.aborted;
+    if (isCancelled) {
+      context.vms.setDown(record.id, record.status === "created" ? "created" : "stopped");
+      throw options.signal.reason;
+    }
+    const { bootTimeoutMs } = options;
+    const tails = start.logs.tails();
+    const error = explainBootFailure(record.id, cause, { bootTimeoutMs, isLate: deadline.aborted, tails });
+    context.vms.setDown(record.id, "error", error.message);
     throw error;
   }
 }
 
-/** Waits for the agent and configures the guest. Without an agent there is nothing to wait for. */
-async function bootGuest(
-  channels: ChannelPool,
-  record: VMRecord,
-  vmm: LaunchedVmm,
-  options: StartOptions,
-): Promise<readonly StartPhase[]> {
-  if (record.config.initrdPath === undefined) return [];
-  const phases: StartPhase[] = [];
-  let phaseStart = performance.now();
-  const endPhase = (name: string): void => {
-    const now = performance.now();
-    phases.push({ name, durationMs: now - phaseStart });
-    phaseStart = now;
-  };
-  const connecting = channels.get(record, { timeoutMs: options.bootTimeoutMs, signal: options.signal });
-  const channel = await Promise.race([connecting, vmm.ended.then(failBoot)]);
-  endPhase("boot");
-  const { network, config } = record;
-  await channel.configure(
-    {
-      // RFC 1123 knows no underscore, and some programs refuse a host name that has one.
-      hostname: record.id.replaceAll("_", "-"),
-      clockNs: "now",
-      entropy: crypto.getRandomValues(new Uint8Array(64)),
-      env: config.env,
-      growRoot: config.diskMode === "isolated",
-      ...(network === null
-        ? {}
-        : {
-            address: `${network.guestIp}/${USER_NETWORK.prefixLength}`,
-            gateway: network.gatewayIp,
-            resolvers: [USER_NETWORK.resolverIp],
-          }),
-    },
-    options.signal === undefined ? {} : { signal: options.signal },
-  );
-  endPhase("configure");
-  return phases;
-}
+/** One start of one VM. */
+class Start {
+  readonly logs: StartLogs;
+  readonly #context: ManagerContext;
+  readonly #channels: ChannelPool;
+  readonly #record: VMRecord;
+  readonly #backend: Backend;
+  readonly #accelerator: Accelerator;
+  #vmm: LaunchedVmm | undefined;
 
-function failBoot(end: string): never {
-  throw new HostError("VMM_FAILED", `the VMM ${end} before the guest was ready`);
-}
-
-/** The error that the caller of a failed start gets. */
-function explain(
-  record: VMRecord,
-  cause: unknown,
-  options: StartOptions & { readonly deadline: AbortSignal },
-  tails: { readonly consoleTail: string; readonly vmmLogTail: string },
-): Error {
-  const details = { vmId: record.id, ...tails };
-  if (options.signal?.aborted === true && !options.deadline.aborted) return options.signal.reason as Error;
-  if (options.deadline.aborted || cause instanceof OperationTimeoutError) {
-    return new OperationTimeoutError(
-      `the VM "${record.id}" was not ready within ${options.bootTimeoutMs} ms${withTail(tails)}`,
-      { cause, details, hint: "Raise bootTimeoutMs, or read the console with `smolvm logs`." },
-    );
+  constructor(
+    context: ManagerContext,
+    channels: ChannelPool,
+    record: VMRecord,
+    on: { readonly backend: Backend; readonly accelerator: Accelerator },
+  ) {
+    this.#context = context;
+    this.#channels = channels;
+    this.#record = record;
+    this.#backend = on.backend;
+    this.#accelerator = on.accelerator;
+    const paths = pathsOf(context, record);
+    makeVmDirs(paths);
+    this.logs = new StartLogs(paths);
   }
-  if (cause instanceof SmolVMError && cause.code !== "VMM_FAILED" && cause.code !== "CHANNEL_BROKEN") return cause;
-  return new SmolVMError(
-    "BOOT_FAILED",
-    `the VM "${record.id}" failed to boot: ${(cause as Error).message}${withTail(tails)}`,
-    { cause, details },
-  );
+
+  async run(options: StartOptions & { readonly signal: AbortSignal }): Promise<void> {
+    const template =
+      options.from === "cold"
+        ? undefined
+        : await findTemplate(this.#context, this.#record, this.#backend, await this.#spec());
+    if (options.from === "template" && template === undefined) throw noTemplate(this.#record);
+    if (template !== undefined && (await this.#restore(template, options))) return;
+    await this.#bring(await this.#spec(), "cold", options);
+  }
+
+  /** Ends what was begun. */
+  async abandon(): Promise<void> {
+    await this.#channels.close(this.#record.id);
+    await endVmm(this.#context.vms.get(this.#record.id).vmm);
+    this.#vmm?.detach();
+  }
+
+  /** False: the template is of no use, and gone; its disk is as good as any other for a cold boot. */
+  async #restore(template: Template, options: StartOptions & { readonly signal: AbortSignal }): Promise<boolean> {
+    const { diskPath } = this.#record;
+    if (diskPath === null) return false;
+    if (!(await rebaseOnTemplate(this.#context, { ...this.#record, diskPath }, template))) return false;
+    const { memoryPath, statePath } = template;
+    const spec = { ...(await this.#spec()), memory: { path: memoryPath, sharing: "private" }, statePath } as const;
+    try {
+      await this.#bring(spec, "template", options);
+      return true;
+    } catch (error) {
+      const isVmmAtFault = error instanceof HostError && error.code === "VMM_FAILED";
+      if (!isVmmAtFault || options.from === "template") throw error;
+      debugLog("template.failed", { name: template.name, reason: error.message });
+      await this.abandon();
+      await this.#context.templates.retire(template.name);
+      return false;
+    }
+  }
+
+  async #bring(
+    spec: LaunchSpec,
+    startedFrom: StartedFrom,
+    options: StartOptions & { readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { id, config } = this.#record;
+    const { signal, bootTimeoutMs } = options;
+    const accelerator = this.#accelerator;
+    this.#vmm = await this.#backend.launch(spec, {
+      signal,
+      onSpawn: (vmm) => this.#context.vms.setVmm(id, { vmm, accelerator }),
+    });
+    // A disk that was laid on a template's is as large as that.
+    const sizeBytes = await missingDiskSize(this.#record);
+    if (sizeBytes !== undefined) await this.#backend.resizeDisk(spec.paths, { sizeBytes, signal });
+    // The filesystem of a template has grown to its disk already.
+    const growRoot = sizeBytes !== undefined || (startedFrom === "cold" && config.diskMode === "isolated");
+    const record = this.#context.vms.get(id);
+    const guestPhases = await introduceGuest(this.#channels, record, this.#vmm, { bootTimeoutMs, signal, growRoot });
+    this.#context.vms.setRunning(id, startedFrom, [...this.#vmm.phases, ...guestPhases]);
+    await applyEnv(this.#context, this.#channels, id, { told: record.config.env, signal });
+    this.#vmm.detach();
+  }
+
+  async #spec(): Promise<LaunchSpec> {
+    const { config, network } = this.#record;
+    return {
+      ...config,
+      disk: await diskOf(this.#context, this.#record),
+      network,
+      accelerator: this.#accelerator,
+      paths: pathsOf(this.#context, this.#record),
+    };
+  }
 }
 
-/** The last lines of what the guest and the VMM said, as most users read only the message. */
-function withTail(tails: { readonly consoleTail: string; readonly vmmLogTail: string }): string {
-  const lines = [...lastLines("vmm", tails.vmmLogTail), ...lastLines("console", tails.consoleTail)];
-  return lines.length === 0 ? "" : `\n${lines.join("\n")}`;
-}
-
-function lastLines(what: string, tail: string): readonly string[] {
-  if (tail === "") return [];
-  const lines = tail.split("\n");
-  // Why a kernel gave up stands above its stack.
-  const panic = lines.slice(0, -SHOWN_LINES).findLast((line) => line.includes("Kernel panic"));
-  return [...(panic === undefined ? [] : [panic]), ...lines.slice(-SHOWN_LINES)].map((line) => `  ${what}: ${line}`);
-}
-
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+function noTemplate(record: VMRecord): SmolVMError {
+  return new SmolVMError("TEMPLATE_NOT_FOUND", `there is no template that the VM "${record.id}" could start from`, {
+    details: { vmId: record.id },
+  });
 }

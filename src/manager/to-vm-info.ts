@@ -20,6 +20,7 @@ export function toVmInfo(context: ManagerContext, record: VMRecord): VMInfo {
     createdAt: new Date(record.createdAtMs),
     startedAt: record.startedAtMs === null ? null : new Date(record.startedAtMs),
     startPhases: record.startPhases,
+    startedFrom: record.startedFrom,
     error: record.error ?? (status === "error" ? "the VMM ended unasked" : null),
   });
 }

@@ -6,6 +6,8 @@ import type { VmmPaths } from "../backends/backend.ts";
 /** Directories of the data directory, each with an entry per VM. */
 export const DISK_DIR = "disks";
 export const VM_DIR = "vms";
+/** Directory of the templates, with an entry per template. */
+export const TEMPLATE_DIR = "templates";
 
 /** Where the files of one VM are. All of them, so that deleting is complete. */
 export function vmPaths(dataDir: string, vmId: string, vmSocketDir: string): VmmPaths {

@@ -31,7 +31,12 @@ export interface DetachedProcess {
  */
 export async function spawnDetached(
   argv: readonly string[],
-  options: { readonly logPath: string; readonly cwd: string },
+  options: {
+    readonly logPath: string;
+    readonly cwd: string;
+    /** Open files that become its descriptors 4, 5, …; they stay open here. */
+    readonly files?: readonly number[];
+  },
 ): Promise<DetachedProcess> {
   const [program = "", ...args] = argv;
   debugLog("process.spawn", { argv });
@@ -43,7 +48,7 @@ export async function spawnDetached(
       // Nothing of the caller's environment (tokens, keys) is handed on.
       env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", LANG: "C.UTF-8" },
       detached: true,
-      stdio: ["ignore", log, log, "pipe"],
+      stdio: ["ignore", log, log, "pipe", ...(options.files ?? [])],
     });
   } finally {
     closeSync(log);

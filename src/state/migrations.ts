@@ -40,4 +40,9 @@ export const MIGRATIONS: readonly string[] = [
     retained_at INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  ALTER TABLE vms ADD COLUMN template TEXT;
+  ALTER TABLE vms ADD COLUMN started_from TEXT CHECK (started_from IN ('cold', 'template'));
+  CREATE INDEX vms_by_template ON vms (template);
+  `,
 ];

@@ -1,7 +1,7 @@
 import { deepFreeze } from "../config/deep-freeze.ts";
 import type { NetworkConfig } from "../config/network-config.ts";
 import type { BackendName, ResolvedVMConfig } from "../config/vm-config.ts";
-import type { StartPhase } from "../config/vm-info.ts";
+import type { StartedFrom, StartPhase } from "../config/vm-info.ts";
 import type { VMState } from "../config/vm-state.ts";
 import type { ProcessIdentity } from "../process/process-identity.ts";
 import type { SqlRow, SqlValue } from "./database.ts";
@@ -26,6 +26,9 @@ export interface VMRecord {
   readonly createdAtMs: number;
   readonly startedAtMs: number | null;
   readonly startPhases: readonly StartPhase[];
+  readonly startedFrom: StartedFrom | null;
+  /** Name of the template on whose disk this VM's lies. */
+  readonly template: string | null;
   readonly error: string | null;
   readonly operation: VMOperation | null;
   readonly operator: ProcessIdentity | null;
@@ -47,6 +50,8 @@ export function toVmRecord(row: SqlRow): VMRecord {
     createdAtMs: Number(row["created_at"]),
     startedAtMs: row["started_at"] as number | null,
     startPhases: JSON.parse(text(row, "start_phases")) as StartPhase[],
+    startedFrom: row["started_from"] as StartedFrom | null,
+    template: row["template"] as string | null,
     error: row["error"] as string | null,
     operation: row["operation"] as VMOperation | null,
     operator: toIdentity(row["operation_pid"], row["operation_birth"]),

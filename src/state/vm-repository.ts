@@ -1,7 +1,7 @@
 import type { Environment } from "../config/environment.ts";
 import type { NetworkConfig } from "../config/network-config.ts";
 import type { BackendName, ResolvedVMConfig } from "../config/vm-config.ts";
-import type { StartPhase } from "../config/vm-info.ts";
+import type { StartedFrom, StartPhase } from "../config/vm-info.ts";
 import type { VMState } from "../config/vm-state.ts";
 import { VMAlreadyExistsError, VMNotFoundError } from "../errors/smolvm-error.ts";
 import { identifySelf, isProcessAlive, type ProcessIdentity } from "../process/process-identity.ts";
@@ -136,12 +136,23 @@ export class VMRepository {
   }
 
   /** The VM is up. */
-  setRunning(vmId: string, phases: readonly StartPhase[]): void {
+  setRunning(vmId: string, startedFrom: StartedFrom, phases: readonly StartPhase[]): void {
     this.#db.run(
-      "UPDATE vms SET status = 'running', error = NULL, start_phases = ? WHERE id = ?",
+      "UPDATE vms SET status = 'running', error = NULL, started_from = ?, start_phases = ? WHERE id = ?",
+      startedFrom,
       JSON.stringify(phases),
       vmId,
     );
+  }
+
+  /** The VM's disk is about to lie on the disk of this template. */
+  setTemplate(vmId: string, template: string): void {
+    this.#db.run("UPDATE vms SET template = ? WHERE id = ?", template, vmId);
+  }
+
+  /** Whether the disk of some VM lies on the disk of this template. */
+  isTemplateUsed(template: string): boolean {
+    return this.#db.get("SELECT 1 AS one FROM vms WHERE template = ?", template) !== undefined;
   }
 
   /** The VM is down: its VMM and the leases on its channels are gone. `error` goes with the state `error`. */

@@ -1,6 +1,7 @@
 import { parseVmConfig } from "../config/parse-vm-config.ts";
 import { assertKnownOptions } from "../config/known-options.ts";
 import type { Environment } from "../config/environment.ts";
+import { assertStartFrom } from "../config/start-from.ts";
 import { assertTimeout } from "../config/timeout.ts";
 import type { VMInfo } from "../config/vm-info.ts";
 import type { VMState } from "../config/vm-state.ts";
@@ -25,6 +26,7 @@ import {
   type SmolVMFromIdOptions,
   type SmolVMLaunchOptions,
   splitOptions,
+  type StartVMOptions,
 } from "./vm-options.ts";
 
 const DEFAULT_STOP_TIMEOUT_MS = 3_000;
@@ -98,14 +100,16 @@ export class SmolVM implements AsyncDisposable {
    */
   static async launch(options: SmolVMLaunchOptions = {}): Promise<SmolVM> {
     if (typeof options !== "object" || options === null) parseVmConfig(options);
-    const { bootTimeoutMs, ...createOptions } = options;
+    const { bootTimeoutMs, from, ...createOptions } = options;
     // Before anything is made.
     assertTimeout("bootTimeoutMs", bootTimeoutMs);
+    assertStartFrom(from);
     const vm = await SmolVM.create(createOptions);
     try {
       const { signal } = options;
       return await vm.start({
         ...(bootTimeoutMs === undefined ? {} : { bootTimeoutMs }),
+        ...(from === undefined ? {} : { from }),
         ...(signal === undefined ? {} : { signal }),
       });
     } catch (error) {
@@ -162,15 +166,16 @@ export class SmolVM implements AsyncDisposable {
   }
 
   /**
-   * Boots the VM and waits until its guest answers. Does nothing when it runs already.
+   * Brings the VM up and waits until its guest answers. Does nothing when it runs already. `info.startedFrom` tells whether it
+   * continued from a template or booted.
    *
-   * @param options - `bootTimeoutMs`: 30,000 by default.
+   * @param options - `bootTimeoutMs`: 30,000 by default. `from`: `"auto"` by default.
    * @returns this VM, for chaining.
    * @throws {InvalidStateError} {@link OperationTimeoutError} and `BOOT_FAILED`, with the tails of console and VMM log. The disk is
    * kept, and another start may be tried.
    */
-  async start(options: { readonly bootTimeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<this> {
-    assertKnownOptions("start()", options, ["bootTimeoutMs", "signal"]);
+  async start(options: StartVMOptions = {}): Promise<this> {
+    assertKnownOptions("start()", options, ["bootTimeoutMs", "from", "signal"]);
     await this.#refreshAfter(this.#manager.start(this.vmId, options));
     return this;
   }

@@ -1,15 +1,25 @@
 import type { CreateOptions } from "../manager/smolvm-manager.ts";
 import type { SmolVMManagerOptions } from "../manager/manager-options.ts";
+import type { StartFrom } from "../config/start-from.ts";
 import type { VMConfig } from "../config/vm-config.ts";
 
 /** What {@link SmolVM.create} takes: a config, where to keep the VM, and how to cancel. */
 export interface SmolVMCreateOptions extends VMConfig, Omit<SmolVMManagerOptions, "backend">, CreateOptions {}
 
-/** What {@link SmolVM.launch} takes. */
-export interface SmolVMLaunchOptions extends SmolVMCreateOptions {
-  /** How long the boot may take. Default 30,000. */
+/** What {@link SmolVM.start} takes. */
+export interface StartVMOptions {
+  /** How long it may take until the guest answers. Default 30,000. */
   readonly bootTimeoutMs?: number;
+  /**
+   * Default `"auto"`: where there is a template of the VM's image and shape, a VM that has never run continues from it, in a
+   * fraction of a boot's time. Where there is none, the VM boots, and the template is made in the background.
+   */
+  readonly from?: StartFrom;
+  readonly signal?: AbortSignal;
 }
+
+/** What {@link SmolVM.launch} takes. */
+export interface SmolVMLaunchOptions extends SmolVMCreateOptions, StartVMOptions {}
 
 /** What {@link SmolVM.fromId} takes. */
 export interface SmolVMFromIdOptions extends SmolVMManagerOptions {

@@ -100,6 +100,21 @@ describe("a process killed right before each change that it makes", () => {
     assert.ok(isStarted);
   });
 
+  test("to start a VM from a template: no VMM is left that nobody knows, and the VM starts", async (t) => {
+    const warm = async (manager: SmolVMManager, vmId: string): Promise<void> => {
+      await manager.warm();
+      // Larger than the template's disk, which is one step more.
+      await manager.create({ vmId, diskMiB: 5_000 });
+    };
+    await crashEverywhere(t, "start", warm, async (manager, vmId) => {
+      const { status } = manager.get(vmId);
+      assert.ok(["created", "running"].includes(status), status);
+      await using vm = await SmolVM.fromId(vmId, { dataDir: manager.dataDir });
+      await vm.start();
+      assert.ok(Number((await vm.run("df --output=size -m / | tail -1")).stdout) > 4_600);
+    });
+  });
+
   test("to start a VM whose VMM had died: no VMM is left that nobody knows", async (t) => {
     const crashed = async (manager: SmolVMManager, vmId: string): Promise<void> => {
       await manager.create({ vmId });

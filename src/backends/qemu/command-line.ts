@@ -1,10 +1,13 @@
 import { join } from "node:path";
-import type { LaunchSpec, VmmPaths } from "../backend.ts";
+import type { DiskSpec, LaunchSpec, VmmPaths } from "../backend.ts";
 import { chooseMachine, type Machine } from "./machine.ts";
 
 /** Channel ports of each VM for its clients: `smolvm.0` to `smolvm.7` in the guest. `smolvm.8` is for stopping it. */
 export const CHANNEL_PORTS = 8;
 const ALL_PORTS = CHANNEL_PORTS + 1;
+
+/** QEMU's name of the root disk. */
+export const ROOT_NODE = "root";
 
 /** File descriptor of QEMU on which its creator talks QMP, see `spawnDetached`. */
 const CONTROL_FD = 3;
@@ -35,7 +38,8 @@ export function buildCommandLine(
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-pidfile", pidFilePath(spec.paths)],
     ...sandboxArguments(platform),
-    ...["-machine", `${machine.type},dump-guest-core=off`],
+    ...memoryArguments(spec),
+    ...["-machine", `${machine.type},dump-guest-core=off${spec.memory === undefined ? "" : ",memory-backend=ram"}`],
     ...["-accel", spec.accelerator],
     ...["-cpu", machine.cpu],
     ...["-m", `${spec.memoryMiB}M`],
@@ -48,7 +52,16 @@ export function buildCommandLine(
     ...networkArguments(spec, machine),
     ...["-object", "rng-builtin,id=rng0"],
     ...["-device", `virtio-rng-${machine.bus},rng=rng0`],
+    ...(spec.statePath === undefined ? [] : ["-incoming", "defer"]),
   ];
+}
+
+/** Memory in a file: written to while a template is made, mapped copy-on-write by the VMs that continue from it. */
+function memoryArguments({ memory, memoryMiB }: LaunchSpec): readonly string[] {
+  if (memory === undefined) return [];
+  const share = memory.sharing === "shared" ? "on" : "off";
+  const path = escapeValue(memory.path);
+  return ["-object", `memory-backend-file,id=ram,size=${memoryMiB}M,mem-path=${path},share=${share}`];
 }
 
 /** QEMU's own seccomp filter, which it has on Linux only. */
@@ -101,18 +114,19 @@ function channelArguments(paths: VmmPaths, machine: Machine): readonly string[] 
 
 /** Blockdevs are given as JSON, in which paths need no escaping of QEMU's own. */
 function diskArguments(spec: LaunchSpec, machine: Machine): readonly string[] {
-  const { disk } = spec;
-  const file = (filename: string): object => ({ driver: "file", filename, discard: "unmap" });
-  const node = {
+  const node = { "node-name": ROOT_NODE, ...blockNode(spec.disk, {}) };
+  return ["-blockdev", JSON.stringify(node), "-device", `virtio-blk-${machine.bus},drive=${ROOT_NODE}`];
+}
+
+/** The whole chain is named: QEMU opens nothing because a disk's header says so. */
+function blockNode(disk: DiskSpec, access: { readonly "read-only"?: true }): object {
+  return {
     driver: disk.format,
-    "node-name": "root",
     discard: "unmap",
-    file: file(disk.path),
-    ...(disk.backingPath === undefined
-      ? {}
-      : { backing: { driver: "raw", "read-only": true, file: { ...file(disk.backingPath), "read-only": true } } }),
+    ...access,
+    file: { driver: "file", filename: disk.path, discard: "unmap", ...access },
+    ...(disk.backing === undefined ? {} : { backing: blockNode(disk.backing, { "read-only": true }) }),
   };
-  return ["-blockdev", JSON.stringify(node), "-device", `virtio-blk-${machine.bus},drive=root`];
 }
 
 function networkArguments(spec: LaunchSpec, machine: Machine): readonly string[] {

@@ -1,11 +1,14 @@
+import { closeSync, openSync, realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { findProgram } from "../../host/find-program.ts";
 import { HostError } from "../../errors/smolvm-error.ts";
 import { signalProcess, type ProcessIdentity } from "../../process/process-identity.ts";
-import { spawnDetached } from "../../process/spawn-detached.ts";
+import { type DetachedProcess, spawnDetached } from "../../process/spawn-detached.ts";
 import { readTail } from "../../process/read-tail.ts";
 import type { Backend, BackendCapabilities, LaunchedVmm, LaunchSpec, VmmPaths } from "../backend.ts";
-import { buildCommandLine, CHANNEL_PORTS, channelSocketPath, qmpSocketPath } from "./command-line.ts";
+import { buildCommandLine, CHANNEL_PORTS, channelSocketPath, qmpSocketPath, ROOT_NODE } from "./command-line.ts";
 import { findQemu } from "./find-qemu.ts";
+import { loadState, MigrationEnd, saveState } from "./migration.ts";
 import { QmpClient } from "./qmp-client.ts";
 
 /** QEMU answers QMP about 30 ms after its start; a machine under heavy load may take seconds. */
@@ -17,6 +20,7 @@ export class QemuBackend implements Backend {
   readonly capabilities: BackendCapabilities = {
     channelPorts: CHANNEL_PORTS,
     networkModes: ["user"],
+    canFreeze: true,
     diskFormats: ["raw", "qcow2"],
   };
 
@@ -30,10 +34,7 @@ export class QemuBackend implements Backend {
   ): Promise<LaunchedVmm> {
     options.signal.throwIfAborted();
     const startMs = performance.now();
-    const vmm = await spawnDetached([this.#findProgram(), ...buildCommandLine(spec)], {
-      logPath: spec.paths.vmmLogPath,
-      cwd: spec.paths.vmDir,
-    });
+    const vmm = await this.#spawn(spec);
     const ended = vmm.ended.then(({ exitCode, signal }) =>
       signal === null ? `exited with code ${exitCode}` : `was ended by ${signal}`,
     );
@@ -41,11 +42,20 @@ export class QemuBackend implements Backend {
       options.onSpawn(vmm.identity);
       // The greeting is QEMU's first sign of life; by then all its sockets listen.
       vmm.control.ref();
-      const qmp = await QmpClient.open(vmm.control, { timeoutMs: GREETING_TIMEOUT_MS, signal: options.signal });
+      const { signal } = options;
+      const migration = new MigrationEnd();
+      const { onEvent } = migration;
+      const qmp = await QmpClient.open(vmm.control, { timeoutMs: GREETING_TIMEOUT_MS, signal, onEvent });
+      const phases = [{ name: "vmm", durationMs: performance.now() - startMs }];
+      if (spec.statePath !== undefined) {
+        const restoreMs = performance.now();
+        await loadState(qmp, migration, signal);
+        phases.push({ name: "restore", durationMs: performance.now() - restoreMs });
+      }
       qmp.unref();
       return {
         identity: vmm.identity,
-        phases: [{ name: "vmm", durationMs: performance.now() - startMs }],
+        phases,
         ended,
         detach: () => vmm.control.destroy(),
       };
@@ -60,6 +70,34 @@ export class QemuBackend implements Backend {
         details: { vmId: spec.vmId, vmmLogTail: readTail(spec.paths.vmmLogPath) },
       });
     }
+  }
+
+  stateIdentity(spec: LaunchSpec): string {
+    const program = realpathSync(this.#findProgram());
+    const { size, mtimeMs, ino } = statSync(program);
+    return JSON.stringify([program, size, mtimeMs, ino, buildCommandLine(withoutNames(spec))]);
+  }
+
+  async freeze(
+    paths: Pick<VmmPaths, "socketDir">,
+    options: { readonly statePath: string; readonly signal?: AbortSignal | undefined },
+  ): Promise<void> {
+    const migration = new MigrationEnd();
+    const { onEvent } = migration;
+    await using qmp = await QmpClient.connect(qmpSocketPath(paths), { onEvent });
+    await saveState(qmp, migration, { ...options, socketPath: join(paths.socketDir, "state.sock") });
+  }
+
+  async resizeDisk(
+    paths: Pick<VmmPaths, "socketDir">,
+    options: { readonly sizeBytes: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<void> {
+    await using qmp = await QmpClient.connect(qmpSocketPath(paths));
+    await qmp.execute(
+      "block_resize",
+      { "node-name": ROOT_NODE, size: options.sizeBytes },
+      options.signal === undefined ? {} : { signal: options.signal },
+    );
   }
 
   async pressPowerButton(paths: Pick<VmmPaths, "socketDir">, options: { readonly timeoutMs: number }): Promise<void> {
@@ -79,6 +117,19 @@ export class QemuBackend implements Backend {
     return findQemu(paths);
   }
 
+  async #spawn(spec: LaunchSpec): Promise<DetachedProcess> {
+    const state = spec.statePath === undefined ? undefined : openSync(spec.statePath, "r");
+    try {
+      return await spawnDetached([this.#findProgram(), ...buildCommandLine(spec)], {
+        logPath: spec.paths.vmmLogPath,
+        cwd: spec.paths.vmDir,
+        ...(state === undefined ? {} : { files: [state] }),
+      });
+    } finally {
+      if (state !== undefined) closeSync(state);
+    }
+  }
+
   #findProgram(): string {
     const name = process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64";
     const program = findProgram(name);
@@ -87,4 +138,18 @@ export class QemuBackend implements Backend {
       details: { program: name },
     });
   }
+}
+
+/** A spec of the same machine, without all that differs from VM to VM: names, paths, addresses. */
+function withoutNames(spec: LaunchSpec): LaunchSpec {
+  const paths = { vmDir: "/", socketDir: "/", consoleLogPath: "/console", vmmLogPath: "/vmm" };
+  return {
+    ...spec,
+    vmId: "any",
+    paths,
+    disk: { path: "/disk", format: "qcow2", backing: undefined },
+    network: spec.network === null ? null : { ...spec.network, guestMac: "02:00:00:00:00:00" },
+    memory: { path: "/memory", sharing: "private" },
+    statePath: "/state",
+  };
 }

@@ -8,12 +8,14 @@ import { interrupted } from "../interrupt.ts";
 import { note } from "../notes.ts";
 import { openManager } from "../open-manager.ts";
 import { formatAge, formatBytes, printJson, printTable } from "../print.ts";
+import { toVmConfig, type VMConfigFlags } from "../vm-config-options.ts";
 import { wholeMiB } from "../whole-mib.ts";
 
 /** Registers `image build|ls|inspect|rm|prune`. */
 export function registerImage(program: Command): void {
   const image = program.command("image").description("build, list and remove images");
   registerBuild(image);
+  registerWarm(image);
   registerLs(image);
   registerInspect(image);
   registerRm(image);
@@ -39,6 +41,24 @@ function registerBuild(image: Command): void {
       });
       if (flags.json === true) printJson(built.manifest);
       else process.stdout.write(`${built.manifest.id}\n`);
+    });
+}
+
+function registerWarm(image: Command): void {
+  image
+    .command("warm")
+    .description("make the template from which VMs of an image and a shape start at once")
+    .argument("[image]", "name or id", DEFAULT_IMAGE)
+    .option("--cpus <count>", "virtual CPUs (default: 1)")
+    .option("--memory <MiB>", "memory (default: 512)")
+    .option("--disk <MiB>", "size of the disk (default: 4096)")
+    .option("--network <mode>", "auto, user or none (default: auto)")
+    .option("--json", "print the template's key")
+    .action(async (name: string, flags: VMConfigFlags & { json?: boolean }, self: Command) => {
+      await using manager = openManager(self);
+      const { key } = await manager.warm({ image: name, ...toVmConfig(flags) }, { signal: interrupted });
+      if (flags.json === true) printJson({ key });
+      else process.stdout.write(`${key.slice(0, 32)}\n`);
     });
 }
 
@@ -89,7 +109,7 @@ function registerRm(image: Command): void {
       await using manager = openManager(self);
       const removed: string[] = [];
       for (const name of names) {
-        const { id } = await manager.images.remove(name, { inUse: usersIn(manager) });
+        const { id } = await manager.removeImage(name);
         removed.push(id);
         if (flags.json !== true) process.stdout.write(`${id}\n`);
       }

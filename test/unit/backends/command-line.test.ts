@@ -10,7 +10,11 @@ const spec: LaunchSpec = {
   kernelPath: "/images/kernel",
   initrdPath: "/images/initramfs",
   bootArgs: "console=ttyS0 quiet",
-  disk: { path: "/data/disks/vm-1.qcow2", format: "qcow2", backingPath: "/images/rootfs.ext4" },
+  disk: {
+    path: "/data/disks/vm-1.qcow2",
+    format: "qcow2",
+    backing: { path: "/images/rootfs.ext4", format: "raw", backing: undefined },
+  },
   network: {
     mode: "user",
     guestIp: "10.0.2.15",
@@ -117,22 +121,50 @@ describe("QEMU's command line", () => {
     assert.equal(overlay.backing["read-only"], true);
     assert.equal(overlay.backing.file["read-only"], true);
     assert.equal(overlay.backing.file.filename, "/images/rootfs.ext4");
-    const disk = { path: "/r", format: "raw", backingPath: undefined } as const;
+    const disk = { path: "/r", format: "raw", backing: undefined } as const;
     const shared = JSON.parse(valuesOf("-blockdev", buildCommandLine({ ...spec, disk }))[0] ?? "");
     assert.deepEqual([shared.driver, shared.file.filename, shared.backing], ["raw", "/r", undefined]);
+  });
+
+  test("a disk on a template's disk names the whole chain, all but itself read-only", () => {
+    const rootfs = { path: "/images/rootfs.ext4", format: "raw", backing: undefined } as const;
+    const disk = { path: "/v", format: "qcow2", backing: { path: "/t", format: "qcow2", backing: rootfs } } as const;
+    const node = JSON.parse(valuesOf("-blockdev", buildCommandLine({ ...spec, disk }))[0] ?? "");
+    assert.equal(node["read-only"], undefined);
+    assert.deepEqual(
+      [node.backing.driver, node.backing["read-only"], node.backing.file.filename],
+      ["qcow2", true, "/t"],
+    );
+    assert.deepEqual([node.backing.backing.driver, node.backing.backing.file["read-only"]], ["raw", true]);
+  });
+
+  test("memory in a file is the machine's, written to while a template is made and private to each VM after", () => {
+    const made = buildCommandLine({ ...spec, memory: { path: "/m", sharing: "shared" } });
+    assert.ok(valuesOf("-object", made).includes("memory-backend-file,id=ram,size=512M,mem-path=/m,share=on"));
+    assert.match(valuesOf("-machine", made)[0] ?? "", /,memory-backend=ram$/);
+    assert.deepEqual(valuesOf("-incoming", made), []);
+    const restored = buildCommandLine({ ...spec, memory: { path: "/m", sharing: "private" }, statePath: "/s" });
+    assert.ok(valuesOf("-object", restored).includes("memory-backend-file,id=ram,size=512M,mem-path=/m,share=off"));
+    assert.deepEqual(valuesOf("-incoming", restored), ["defer"]);
   });
 
   test("a comma in a path does not break out of an option", () => {
     const odd = "/data/a,id=evil,b=c d";
     const args = buildCommandLine({
       ...spec,
-      disk: { path: `${odd}/disk`, format: "qcow2", backingPath: `${odd}/rootfs` },
+      disk: {
+        path: `${odd}/disk`,
+        format: "qcow2",
+        backing: { path: `${odd}/rootfs`, format: "raw", backing: undefined },
+      },
+      memory: { path: `${odd}/memory`, sharing: "private" },
       paths: { vmDir: odd, socketDir: odd, consoleLogPath: `${odd}/console.log`, vmmLogPath: `${odd}/vmm.log` },
     });
     const escaped = "/data/a,,id=evil,,b=c d";
     const chardevs = valuesOf("-chardev", args);
     assert.ok(chardevs.includes(`file,id=console,path=${escaped}/console.log,append=on`));
     assert.ok(chardevs.includes(`socket,id=qmp,path=${escaped}/qmp.sock,server=on,wait=off`));
+    assert.ok(valuesOf("-object", args).some((object) => object.includes(`,mem-path=${escaped}/memory,share=off`)));
     for (const chardev of chardevs) assert.doesNotMatch(chardev, /[^,],id=evil/);
     assert.equal(JSON.parse(valuesOf("-blockdev", args)[0] ?? "").file.filename, `${odd}/disk`);
   });

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { findProgram } from "../../../src/host/find-program.ts";
-import { createQcow2Overlay, readBackingPath } from "../../../src/images/qcow2-overlay.ts";
+import { createQcow2Overlay, readQcow2Header } from "../../../src/images/qcow2-overlay.ts";
 
 let dir = "";
 before(async () => {
@@ -98,7 +98,8 @@ test("a backing path may be 1023 bytes long, and is read back", { skip }, async 
   await createQcow2Overlay({ path, backingPath, backingFormat: "raw", sizeBytes: 4096 });
   execFileSync("qemu-img", ["check", "-q", path]);
   execFileSync("qemu-io", ["-f", "qcow2", "-c", "read -q -P 7 0 4096", path]);
-  assert.equal(await readBackingPath(path), backingPath);
+  const header = await readQcow2Header(path);
+  assert.deepEqual([header?.backingPath, header?.isEmpty], [backingPath, true]);
   await assert.rejects(
     createQcow2Overlay({ path: `${path}2`, backingPath: `${backingPath}b`, backingFormat: "raw", sizeBytes: 4096 }),
     { code: "INVALID_OPTION" },
@@ -137,6 +138,6 @@ test("a file that is no qcow2 file, or a damaged one, has no backing path", asyn
   const path = join(dir, "other");
   for (const content of [Buffer.alloc(0), Buffer.from("QFI\xfb", "latin1"), Buffer.alloc(4096, 1)]) {
     await writeFile(path, content);
-    assert.equal(await readBackingPath(path), undefined);
+    assert.equal(await readQcow2Header(path), undefined);
   }
 });

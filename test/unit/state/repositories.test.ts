@@ -57,7 +57,7 @@ describe("the table of VMs", () => {
     const { vms, leases, database } = open(t);
     add(vms, "a");
     vms.setVmm("a", { vmm: identifySelf(), accelerator: "tcg" });
-    vms.setRunning("a", [{ name: "boot", durationMs: 1 }]);
+    vms.setRunning("a", "cold", [{ name: "boot", durationMs: 1 }]);
     leases.claim("a", 8);
     assert.deepEqual(
       [vms.get("a").status, vms.get("a").vmm, vms.get("a").accelerator],

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { acquireLock } from "../../../src/images/build-lock.ts";
+import { acquireLock } from "../../../src/process/claim-lock.ts";
 
 let dir = "";
 before(async () => {
@@ -76,7 +76,7 @@ test("a lock file that nobody can have written counts as free", async () => {
 
 test("another process waits for the lock, and takes it when its holder is killed", async () => {
   const path = join(dir, "killed");
-  const module = new URL("../../../src/images/build-lock.ts", import.meta.url).href;
+  const module = new URL("../../../src/process/claim-lock.ts", import.meta.url).href;
   const script = `import { acquireLock } from ${JSON.stringify(module)};
     await acquireLock(${JSON.stringify(path)}); console.log("held"); setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ["--input-type=module", "--eval", script], {

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { identifySelf, isProcessAlive, type ProcessIdentity } from "../process/process-identity.ts";
+import { identifySelf, isProcessAlive, type ProcessIdentity } from "./process-identity.ts";
 
 /** Builds take tens of seconds, and one process has no event for another's; this is soon enough and costs nothing. */
 const POLL_INTERVAL_MS = 200;
