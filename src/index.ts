@@ -25,6 +25,7 @@ export type { SpawnOptions } from "./guest/processes/spawn-process.ts";
 export type { Terminal, TerminalOptions } from "./guest/processes/terminal.ts";
 export type { ProcessCallOptions, VMProcesses } from "./vm/processes/processes.ts";
 export type { VMFiles } from "./vm/files/files.ts";
+export type { Watching } from "./vm/files/watching.ts";
 export { GuestFileError } from "./guest/files/file-error.ts";
 export type { FileCallOptions } from "./guest/files/file-call.ts";
 export type { FileData } from "./guest/files/file-data.ts";

@@ -28,6 +28,7 @@ import { type FileWatcher, watchPath, type WatchOptions } from "../../guest/file
 import { writeFile, writeFileStream } from "../../guest/files/write-file.ts";
 import { WRITE_OPTIONS, type WriteFileOptions } from "../../guest/files/write-request.ts";
 import type { Connect } from "../connect.ts";
+import { iterable, type Watching } from "./watching.ts";
 
 const READ_STREAM_OPTIONS = ["offset", "length"];
 
@@ -226,7 +227,7 @@ export class VMFiles {
    * import { SmolVM } from "smolvm";
    *
    * await using vm = await SmolVM.launch();
-   * const { files, bytes } = await vm.files.upload("./src", "/work/src", { owner: "nobody" });
+   * const { files, bytes } = await vm.files.upload("./src", "/srv/src", { owner: "nobody" });
    * console.log(files, bytes);
    * ```
    */
@@ -262,7 +263,8 @@ export class VMFiles {
   }
 
   /**
-   * Watches a file or directory. Once this resolves, no change is missed.
+   * Watches a file or directory. Once this resolves, no change is missed. It can also be iterated as it is, where that does not
+   * matter: `for await (const change of vm.files.watch(path))`.
    *
    * @param options - `recursive`: false by default; `signal` ends the watch.
    *
@@ -279,7 +281,11 @@ export class VMFiles {
    * }
    * ```
    */
-  async watch(path: string, options: WatchOptions = {}): Promise<FileWatcher> {
+  watch(path: string, options: WatchOptions = {}): Watching {
+    return iterable(this.#watch(path, options));
+  }
+
+  async #watch(path: string, options: WatchOptions): Promise<FileWatcher> {
     checkGuestPath(path);
     assertKnownOptions("watch()", options, ["recursive", "signal"]);
     return await watchPath(this.#connect, path, options);

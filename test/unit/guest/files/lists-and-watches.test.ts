@@ -85,6 +85,19 @@ describe("a watch", () => {
     assert.deepEqual(seen, ["create /d/a", "modify /d/b/c", "overflow /d", "attributes /d", "remove /d/a"]);
   });
 
+  test("can be iterated without being awaited, and ends when the iteration is left", async () => {
+    await using subject = await GuestOfFiles.start();
+    const first = (async () => {
+      for await (const change of subject.files.watch("/d")) return change;
+      return undefined;
+    })();
+    const { id } = await subject.request();
+    subject.output(id, Buffer.concat([encodeRecord([]), change(1, "a")]));
+    await subject.guest.seen(FrameType.CANCEL);
+    subject.guest.result(id, Status.CANCELLED);
+    assert.deepEqual(await first, { type: "create", path: "/d/a" });
+  });
+
   test("ends when what is watched is gone, when its signal says so, and when it is closed while it waits", async () => {
     await using subject = await GuestOfFiles.start();
     const controller = new AbortController();
