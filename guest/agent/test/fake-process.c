@@ -8,6 +8,7 @@
 #include "detached.h"
 #include "fork.h"
 #include "ports.h"
+#include "terminal-session.h"
 #include "spawn.h"
 
 enum { MOST = 4096, EXIT_CODES = 256 };
@@ -77,6 +78,8 @@ bool fork_worker(const struct task *task, struct worker_process *process, struct
   }
   return true;
 }
+
+void terminal_session_hang_up(pid_t leader) { (void)leader; }
 
 void kill_group(pid_t leader, int signal) {
   for (int i = 0; i < count; i++) {

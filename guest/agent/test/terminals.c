@@ -160,6 +160,33 @@ static void test_control(void) {
   EXPECT(is_output("fine\n"));
 }
 
+/* A job in a process group of its own, as interactive shells have them: `set -m`. */
+static pid_t start_job(const char *after) {
+  char script[160];
+  int job = 0;
+  snprintf(script, sizeof script, "set -m; sleep 987 & echo job $! begun; %s", after);
+  start(EXEC(.flags = 0), script);
+  if (!await("begun")) return 0;
+  sscanf(strstr(run.bytes[0], "job "), "job %d", &job);
+  return (pid_t)job;
+}
+
+static void test_jobs(void) {
+  fact("jobs of a terminal that is hung up are hung up with it, also when its shell is killed");
+  pid_t job = start_job("trap '' HUP; while :; do sleep 1; done");
+  uint8_t payload[16];
+  struct field_writer fields = {.bytes = payload, .size = sizeof payload};
+  fields_put_u32(&fields, TAG_SIGNAL, SIGHUP);
+  client_send(&client, TYPE_CONTROL, last_id, 0, payload, fields.used);
+  client_send(&client, TYPE_CANCEL, last_id, 0, NULL, 0);
+  finish();
+  EXPECT(job > 1 && is_gone(job));
+  fact("jobs of a shell that ends by itself live on");
+  job = start_job("sleep 0.2; exit 0");
+  finish();
+  EXPECT(job > 1 && kill(job, 0) == 0 && kill(job, SIGKILL) == 0);
+}
+
 static void test_hang_up(void) {
   fact("the end of the session hangs up the terminal and kills the process");
   start(EXEC(.flags = 0), "trap '' HUP; echo ready; while :; do sleep 1; done");
@@ -180,6 +207,7 @@ int main(void) {
   test_control();
   fact("terminals leave no descriptors open");
   EXPECT(agent_settles_at(before));
+  test_jobs();
   test_hang_up();
   fact("the sanitizers found no fault in the agent");
   EXPECT(agent_stop());

@@ -8,6 +8,7 @@
 #include "detached.h"
 #include "sink.h"
 #include "spawn.h"
+#include "terminal-session.h"
 
 static enum turn exec_turn(struct session *session, struct request *request) {
   bool more = request_pump(session, request);
@@ -28,6 +29,7 @@ static void exec_control(struct session *session, struct request *request, const
   /* Once it is reaped, its number may be somebody else's. */
   if (control->signal != 0 && request->pid != 0) {
     if (control->signal == SIGKILL) request->exec.life.was_killed = true;
+    if (control->signal == SIGHUP) request->exec.is_hung_up = true;
     kill_group(request->pid, control->signal);
   }
   if (control->columns != 0 && control->rows != 0 && request->exec.terminal >= 0) {
@@ -52,6 +54,9 @@ static void exec_reaped(struct session *session, struct request *request, pid_t 
 
 static void exec_release(struct session *session, struct request *request, bool answered) {
   (void)session;
+  bool is_lost = !answered || request->cancelled || request->exec.is_hung_up;
+  /* A shell that was killed has not told its jobs; one that is hung up while it ends may not have, either. */
+  if (request->exec.terminal >= 0 && is_lost) terminal_session_hang_up(request->exec.leader);
   /* First: a terminal that no process has open is at its end then, and needs no sink. */
   if (request->exec.terminal >= 0) close(request->exec.terminal);
   for (int i = 0; i < 2 && answered; i++) {
@@ -76,7 +81,7 @@ static void start_attached(struct session *session, uint32_t id, const struct co
   if (!spawn(command, &process, outcome)) return;
   struct request *request = request_open(session, id, &exec_kind);
   request->pid = process.pid;
-  request->exec = (struct exec){.life = life, .terminal = process.terminal};
+  request->exec = (struct exec){.life = life, .terminal = process.terminal, .leader = process.pid};
   request_input(request, process.input);
   request_output(session, request, STREAM_OUTPUT, process.output, command->window);
   request_output(session, request, STREAM_ERRORS, process.errors, command->window);

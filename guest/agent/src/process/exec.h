@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "frame.h"
 #include "life.h"
@@ -14,6 +15,8 @@ struct exec {
   struct life life;
   int terminal; /* see struct process; -1: none */
   bool is_announced; /* by an EXITED */
+  bool is_hung_up;   /* the host sent SIGHUP */
+  pid_t leader;      /* also after its end */
 };
 
 void exec_request(struct session *session, const struct frame *frame);
