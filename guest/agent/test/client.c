@@ -12,8 +12,6 @@
 #include "frame.h"
 #include "sync.h"
 
-enum { PATIENCE_MS = 20000 };
-
 bool client_connect(struct client *client, const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   strncpy(address.sun_path, path, sizeof address.sun_path - 1);
@@ -52,7 +50,10 @@ static bool receive_more(struct client *client, int timeout_ms) {
     client->filled -= client->taken;
     client->taken = 0;
   }
-  if (poll(&waiting, 1, timeout_ms) != 1) return false;
+  int ready;
+  do ready = poll(&waiting, 1, timeout_ms);
+  while (ready < 0 && errno == EINTR);
+  if (ready != 1) return false;
   ssize_t size = read(client->fd, client->buffer + client->filled, sizeof client->buffer - client->filled);
   if (size <= 0) return false;
   client->filled += (size_t)size;

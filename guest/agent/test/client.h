@@ -9,6 +9,9 @@
 #include "fields.h"
 #include "wire.h"
 
+/* How long tests wait for what must come. A busy machine may stand still for seconds. */
+enum { PATIENCE_MS = 20000 };
+
 struct client {
   int fd;
   size_t filled;

@@ -25,10 +25,17 @@ static void start(struct exec_fields exec, const char *command) {
 
 static void finish(void) { client_finish(&client, last_id, &run); }
 
-static void await_started(void) {
+/* One more message into `run`, if it is of the last request: one that was let alone may end at any time. */
+static bool take_next(int timeout_ms) {
   struct message message;
+  if (!client_next(&client, &message, timeout_ms)) return false;
+  if (message.id == last_id) run_take(&run, &message);
+  return true;
+}
+
+static void await_started(void) {
   memset(&run, 0, sizeof run);
-  while (run.process == 0 && !run.ended && client_next(&client, &message, 5000)) run_take(&run, &message);
+  while (run.process == 0 && !run.ended && take_next(PATIENCE_MS)) continue;
 }
 
 /* Starts it, and lets go of it before it ends. Returns its number; 0: it was not started. */
@@ -109,10 +116,9 @@ static bool await_end(uint32_t process) {
 
 /* Follows it until it has written this, then lets go of it. */
 static void await_output(uint32_t process, const char *text) {
-  struct message message;
   attach(process);
   memset(&run, 0, sizeof run);
-  while (strstr(run.bytes[0], text) == NULL && client_next(&client, &message, 5000)) run_take(&run, &message);
+  while (strstr(run.bytes[0], text) == NULL && take_next(PATIENCE_MS)) continue;
   client_send(&client, TYPE_CANCEL, last_id, 0, NULL, 0);
   finish();
 }
@@ -147,7 +153,7 @@ static void test_life(void) {
   struct message message;
   static struct run runs[2];
   memset(runs, 0, sizeof runs);
-  while (!(runs[0].ended && runs[1].ended) && client_next(&client, &message, 5000)) {
+  while (!(runs[0].ended && runs[1].ended) && client_next(&client, &message, PATIENCE_MS)) {
     run_take(&runs[message.id == last_id], &message);
   }
   EXPECT(strcmp(runs[0].bytes[0], "one\ntwo\n") == 0 && strcmp(runs[1].bytes[0], "one\ntwo\n") == 0);
@@ -174,10 +180,9 @@ static void test_life(void) {
 static void test_history(void) {
   fact("a process never waits for its reader, who is told how much it missed");
   start(EXEC(.window = 1000), "seq 1 200000; echo done >&2");
-  struct message message;
   memset(&run, 0, sizeof run);
   /* The other stream has its own credit. */
-  while (run.size[1] == 0 && client_next(&client, &message, 5000)) run_take(&run, &message);
+  while (run.size[1] == 0 && take_next(PATIENCE_MS)) continue;
   EXPECT(strcmp(run.bytes[1], "done\n") == 0 && run.size[0] == 1000);
   size_t had = run.size[0];
   credit(1 << 20);
@@ -195,7 +200,7 @@ static void test_history(void) {
   EXPECT(await_end(process));
   request(METHOD_PROCESS_ATTACH, process, 0, 30000);
   memset(&run, 0, sizeof run);
-  while (client_next(&client, &message, 200)) run_take(&run, &message);
+  while (take_next(200)) continue;
   EXPECT(!run.ended && run.size[0] == 30000);
   credit(100000);
   finish();
@@ -270,9 +275,8 @@ static void test_list(void) {
   fact("the list comes as far as the credit goes");
   size_t whole = run.size[0];
   request(METHOD_PROCESS_LIST, 0, 0, 10);
-  struct message message;
   memset(&run, 0, sizeof run);
-  while (client_next(&client, &message, 100)) run_take(&run, &message);
+  while (take_next(100)) continue;
   EXPECT(run.size[0] == 10 && !run.ended);
   credit(1 << 20);
   finish();
@@ -284,6 +288,8 @@ static void test_list(void) {
   client_execute(&client, ++last_id, &EXEC(.argv = argv, .flags = EXEC_DETACHED));
   await_started();
   uint32_t wordy = run.process;
+  client_send(&client, TYPE_CANCEL, last_id, 0, NULL, 0);
+  finish();
   request(METHOD_PROCESS_LIST, 0, 0, 0);
   finish();
   record = find_record(wordy);

@@ -133,7 +133,7 @@ void turn(int wait_ms) {
 }
 
 void finish(void) {
-  uint64_t deadline = monotonic_us() + 5000000u;
+  uint64_t deadline = monotonic_us() + 20000000u;
   gives_credit = true;
   while (!run.ended && !run.gone_away && monotonic_us() < deadline) turn(2);
   gives_credit = false;

@@ -119,7 +119,7 @@ static void test_input(void) {
   size_t left = 1 << 20;
   struct message message;
   while (left != 0) {
-    while (credit == 0 && client_next(&client, &message, 5000)) {
+    while (credit == 0 && client_next(&client, &message, PATIENCE_MS)) {
       if (message.type == TYPE_CREDIT) credit += get_u32(message.payload);
     }
     uint32_t size = credit < sizeof bytes ? credit : sizeof bytes;
@@ -146,7 +146,7 @@ static void test_control(void) {
   client_shell(&client, ++last_id, "trap 'echo caught; exit 3' USR1; echo ready; while :; do sleep 0.05; done", 0, 0);
   struct message message;
   memset(&run, 0, sizeof run);
-  while (run.size[0] == 0 && client_next(&client, &message, 5000)) run_take(&run, &message);
+  while (run.size[0] == 0 && client_next(&client, &message, PATIENCE_MS)) run_take(&run, &message);
   client_send(&client, TYPE_CONTROL, last_id, 0, payload, fields.used);
   client_finish(&client, last_id, &run);
   EXPECT(run.exit_code == 3 && strstr(run.bytes[0], "caught") != NULL);

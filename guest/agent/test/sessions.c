@@ -39,7 +39,7 @@ static void test_sessions(void) {
   client_shell(&client, 5, "echo $$; exec sleep 1000", 0, 0);
   struct message message;
   memset(&run, 0, sizeof run);
-  while (run.pid == 0 && client_next(&client, &message, 5000)) run_take(&run, &message);
+  while (run.pid == 0 && client_next(&client, &message, PATIENCE_MS)) run_take(&run, &message);
   pid_t sleeper = (pid_t)run.pid;
   client_write(&client, "\0\0\xff\xff\0\0\0\5\x40\0\0\0half a frame", 25);
   client_hello(&client, 77);
@@ -55,7 +55,7 @@ static void test_hang_up(void) {
   connect_or_abort(&client);
   client_shell(&client, 1, "sleep 1000 & echo $!; wait", 0, 0);
   memset(&run, 0, sizeof run);
-  while (run.size[0] == 0 && client_next(&client, &message, 5000)) run_take(&run, &message);
+  while (run.size[0] == 0 && client_next(&client, &message, PATIENCE_MS)) run_take(&run, &message);
   pid_t child = 0;
   for (const char *digit = run.bytes[0]; *digit >= '0' && *digit <= '9'; digit++) child = child * 10 + (*digit - '0');
   client_close(&client);
@@ -117,7 +117,7 @@ static void test_offences(void) {
     connect_or_abort(&client);
     client_shell(&client, 1, "exec sleep 1000", 1, 0);
     struct message message;
-    EXPECT(client_next(&client, &message, 5000) && message.type == TYPE_STARTED);
+    EXPECT(client_next(&client, &message, PATIENCE_MS) && message.type == TYPE_STARTED);
     memset(&run, 0, sizeof run);
     run_take(&run, &message);
     pid_t sleeper = (pid_t)run.pid;
@@ -194,7 +194,7 @@ static void test_hello(void) {
   client_connect(&client, agent_path);
   client_write(&client, sync_word, SYNC_SIZE);
   client_request(&client, 1, METHOD_PING);
-  EXPECT(client_next(&client, &message, 5000) && message.type == TYPE_GOAWAY);
+  EXPECT(client_next(&client, &message, PATIENCE_MS) && message.type == TYPE_GOAWAY);
   client_close(&client);
   fact("a HELLO of version 0 is answered with GOAWAY and UNSUPPORTED_VERSION");
   client_connect(&client, agent_path);

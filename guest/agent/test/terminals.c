@@ -30,7 +30,7 @@ static void end_input(void) { client_send(&client, TYPE_END, last_id, 0, NULL, 0
 static bool await(const char *text) {
   struct message message;
   memset(&run, 0, sizeof run);
-  while (strstr(run.bytes[0], text) == NULL && client_next(&client, &message, 5000)) run_take(&run, &message);
+  while (strstr(run.bytes[0], text) == NULL && client_next(&client, &message, PATIENCE_MS)) run_take(&run, &message);
   return strstr(run.bytes[0], text) != NULL;
 }
 
@@ -118,7 +118,7 @@ static void test_input(void) {
   int lines = 0;
   while (lines < 2000) {
     for (; lines < 2000 && credit >= 100; lines++, credit -= 100) type(line);
-    if (lines < 2000 && client_next(&client, &message, 5000) && message.type == TYPE_CREDIT) {
+    if (lines < 2000 && client_next(&client, &message, PATIENCE_MS) && message.type == TYPE_CREDIT) {
       credit += get_u32(message.payload);
     }
   }
