@@ -47,7 +47,7 @@ export class BareRestore implements AsyncDisposable {
       disk: { path, format: "qcow2", backing: { path: template.diskPath, format: "qcow2", backing: rootfs } },
       paths: { vmDir: dir, socketDir: dir, consoleLogPath: join(dir, "console"), vmmLogPath: join(dir, "vmm") },
       memory: { path: template.memoryPath, sharing: "private" },
-      statePath: template.statePath,
+      state: { path: template.statePath, includesMemory: false },
     });
     const vmm = spawn("qemu-system-x86_64", args, { stdio: ["ignore", "inherit", "inherit", "pipe", state] });
     closeSync(state);
@@ -58,7 +58,7 @@ export class BareRestore implements AsyncDisposable {
       while (!heard.includes(text)) await once(control, "data");
     };
     await hear('"QMP"');
-    const capabilities = ["x-ignore-shared", "events"].map((capability) => ({ capability, state: true }));
+    const capabilities = [{ capability: "events", state: true }];
     for (const command of [
       { execute: "qmp_capabilities" },
       { execute: "migrate-set-capabilities", arguments: { capabilities } },

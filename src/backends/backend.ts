@@ -17,8 +17,10 @@ export interface LaunchSpec {
   readonly paths: VmmPaths;
   /** Keep the guest's memory in a file; without it, it is the VMM's own. */
   readonly memory?: MemorySpec | undefined;
-  /** Continue from this saved state of the devices instead of booting; it belongs to `memory`. */
-  readonly statePath?: string | undefined;
+  /** Continue from this state instead of booting. */
+  readonly state?: StateSpec | undefined;
+  /** Keep a network interface that is connected to nothing, since the state to continue from has one. */
+  readonly hasIdleInterface?: boolean | undefined;
 }
 
 /** A file that holds a guest's memory. */
@@ -26,6 +28,13 @@ export interface MemorySpec {
   readonly path: string;
   /** `"shared"`: what the guest writes goes to the file. `"private"`: it stays in this VMM, and the file is as it was. */
   readonly sharing: "shared" | "private";
+}
+
+/** A saved state of a VM's devices. */
+export interface StateSpec {
+  readonly path: string;
+  /** Whether the guest's memory is in it, too. Otherwise it lies in the file that `memory` names. */
+  readonly includesMemory: boolean;
 }
 
 /** The root disk: a raw file, or a qcow2 overlay on another disk. */
@@ -73,6 +82,30 @@ export interface BackendCapabilities {
   readonly diskFormats: readonly DiskSpec["format"][];
 }
 
+/** A hold on a running VMM. Every call rejects with {@link HostError} `VMM_FAILED` when the VMM refuses or has ended. */
+export interface VmmControl extends AsyncDisposable {
+  /** Stops the virtual CPUs; what the guest has asked of its disk is done first. Does nothing when they are stopped. */
+  pause(): Promise<void>;
+  /** Lets them go on. */
+  resume(): Promise<void>;
+  isPaused(): Promise<boolean>;
+  /** Where the guest's memory lies in the VMM. */
+  memoryAddress(): Promise<bigint>;
+  /** Writes the state of the devices of a paused VM to a new file. */
+  saveDevices(path: string): Promise<void>;
+  /** Writes the state of the devices and the memory of a paused VM to a new file: the way where the VMM cannot be read. */
+  saveAll(path: string): Promise<void>;
+  /** From now on the guest writes to this empty overlay, and what was its disk lies below and is only read. */
+  putOverlay(path: string): Promise<void>;
+  /** The file that the guest writes to. */
+  diskPath(): Promise<string>;
+  /** Tells the guest that its disk has this size now. */
+  resizeDisk(sizeBytes: number): Promise<void>;
+  /** Presses the machine's power button, for guests without an agent. Returns when the VMM has been told. */
+  pressPowerButton(): Promise<void>;
+  version(): Promise<string>;
+}
+
 /** Drives one kind of VMM. Knows nothing of state, images or other backends. */
 export interface Backend {
   readonly name: BackendName;
@@ -88,7 +121,12 @@ export interface Backend {
    */
   launch(
     spec: LaunchSpec,
-    options: { readonly onSpawn: (vmm: ProcessIdentity) => void; readonly signal: AbortSignal },
+    options: {
+      readonly onSpawn: (vmm: ProcessIdentity) => void;
+      readonly signal: AbortSignal;
+      /** The content of `memory.path`, where it is still being written; the file has its size already. */
+      readonly memoryReady?: Promise<void> | undefined;
+    },
   ): Promise<LaunchedVmm>;
 
   /**
@@ -97,20 +135,20 @@ export interface Backend {
    */
   stateIdentity(spec: LaunchSpec): string;
 
-  /** Stops the virtual CPUs of a VM with shared memory for good, and writes the state of its devices to a new file. */
-  freeze(
-    paths: Pick<VmmPaths, "socketDir">,
-    options: { readonly statePath: string; readonly signal?: AbortSignal | undefined },
-  ): Promise<void>;
+  /**
+   * The same without the program and the paths of files: what must match where a state is taken to another machine or
+   * release, beside {@link version}.
+   */
+  machineIdentity(spec: LaunchSpec): string;
 
-  /** Tells a running VM that its disk has this size now. */
-  resizeDisk(
-    paths: Pick<VmmPaths, "socketDir">,
-    options: { readonly sizeBytes: number; readonly signal?: AbortSignal | undefined },
-  ): Promise<void>;
+  /** The version of the VMM's program, as it prints it. Starts it. */
+  version(): Promise<string>;
 
-  /** Presses the machine's power button, for guests without an agent. Returns when the VMM has been told. */
-  pressPowerButton(paths: Pick<VmmPaths, "socketDir">, options: { readonly timeoutMs: number }): Promise<void>;
+  /** Takes hold of a running VMM; one process at a time, others wait. */
+  control(
+    paths: Pick<VmmPaths, "socketDir">,
+    options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<VmmControl>;
 
   /** The VMM's control socket. */
   controlSocketPath(paths: Pick<VmmPaths, "socketDir">): string;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { basename } from "node:path";
-import type { Backend, LaunchSpec } from "../backends/backend.ts";
+import type { Backend, LaunchSpec, VmmPaths } from "../backends/backend.ts";
 import { GuestChannel } from "../guest/channel/channel.ts";
 import { runCommand } from "../guest/command/run-command.ts";
 import { vmSocketDir } from "../host/paths.ts";
@@ -76,11 +76,11 @@ async function bootAndFreeze(context: ManagerContext, order: TemplateOrder, stag
     } as const;
     const memory = { path: staged.memoryPath, sharing: "shared" } as const;
     const vmm = await backend.launch(
-      { ...order.spec, vmId, disk, paths, memory, statePath: undefined },
+      { ...order.spec, vmId, disk, paths, memory, state: undefined },
       { signal, onSpawn: (spawned) => (identity = spawned) },
     );
     await warmUp(backend.channelSocketPath(paths, 0), shape.hasNetwork, signal);
-    await backend.freeze(paths, { statePath: staged.statePath, signal });
+    await freeze(backend, paths, { statePath: staged.statePath, signal });
     vmm.detach();
     debugLog("template.frozen", { key: order.key });
   } finally {
@@ -107,6 +107,17 @@ async function warmUp(socketPath: string, hasNetwork: boolean, signal: AbortSign
   } as const;
   await channel.configure(identity, { signal });
   for (const argv of WARM_UP) await runCommand(channel, argv, { signal });
+}
+
+/** The memory is in its file already; with the virtual CPUs stopped for good it stays as it is. */
+async function freeze(
+  backend: Backend,
+  paths: VmmPaths,
+  options: { readonly statePath: string; readonly signal: AbortSignal },
+): Promise<void> {
+  await using control = await backend.control(paths, options);
+  await control.pause();
+  await control.saveDevices(options.statePath);
 }
 
 /** The id of the VM from which the template in this directory is made. */

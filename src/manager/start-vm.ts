@@ -1,4 +1,4 @@
-import type { Backend, LaunchedVmm, LaunchSpec } from "../backends/backend.ts";
+import type { Backend, LaunchedVmm, LaunchSpec, VmmPaths } from "../backends/backend.ts";
 import type { StartFrom } from "../config/start-from.ts";
 import type { StartedFrom } from "../config/vm-info.ts";
 import { HostError, SmolVMError } from "../errors/smolvm-error.ts";
@@ -116,7 +116,11 @@ class Start {
     if (diskPath === null) return false;
     if (!(await rebaseOnTemplate(this.#context, { ...this.#record, diskPath }, template))) return false;
     const { memoryPath, statePath } = template;
-    const spec = { ...(await this.#spec()), memory: { path: memoryPath, sharing: "private" }, statePath } as const;
+    const spec = {
+      ...(await this.#spec()),
+      memory: { path: memoryPath, sharing: "private" },
+      state: { path: statePath, includesMemory: false },
+    } as const;
     try {
       await this.#bring(spec, "template", options);
       return true;
@@ -144,7 +148,7 @@ class Start {
     });
     // A disk that was laid on a template's is as large as that.
     const sizeBytes = await missingDiskSize(this.#record);
-    if (sizeBytes !== undefined) await this.#backend.resizeDisk(spec.paths, { sizeBytes, signal });
+    if (sizeBytes !== undefined) await resizeDisk(this.#backend, spec.paths, { sizeBytes, signal });
     // The filesystem of a template has grown to its disk already.
     const growRoot = sizeBytes !== undefined || (startedFrom === "cold" && config.diskMode === "isolated");
     const record = this.#context.vms.get(id);
@@ -164,6 +168,15 @@ class Start {
       paths: pathsOf(this.#context, this.#record),
     };
   }
+}
+
+async function resizeDisk(
+  backend: Backend,
+  paths: VmmPaths,
+  options: { readonly sizeBytes: number; readonly signal: AbortSignal },
+): Promise<void> {
+  await using control = await backend.control(paths, options);
+  await control.resizeDisk(options.sizeBytes);
 }
 
 function noTemplate(record: VMRecord): SmolVMError {

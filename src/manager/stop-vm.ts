@@ -42,7 +42,8 @@ async function askToPowerOff(context: ManagerContext, record: VMRecord, timeoutM
   const backend = backendOf(context, record);
   const paths = pathsOf(context, record);
   if (record.config.initrdPath === undefined) {
-    await backend.pressPowerButton(paths, { timeoutMs });
+    await using control = await backend.control(paths, { timeoutMs });
+    await control.pressPowerButton();
     return;
   }
   // No lease: whoever stops a VM holds it, so this port has one user at a time.

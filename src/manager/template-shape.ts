@@ -18,7 +18,7 @@ export interface TemplateCandidate {
 export function templateOf(
   vm: TemplateCandidate,
   backend: Backend,
-  spec: Omit<LaunchSpec, "memory" | "statePath">,
+  spec: Omit<LaunchSpec, "memory" | "state">,
 ): { readonly key: string; readonly shape: TemplateShape } | undefined {
   const { config, imageId } = vm;
   // Files of the caller's own may change at any time; a shared disk belongs to nobody's memory; and a disk that outlives its VM

@@ -6,8 +6,8 @@ import { chooseMachine, type Machine } from "./machine.ts";
 export const CHANNEL_PORTS = 8;
 const ALL_PORTS = CHANNEL_PORTS + 1;
 
-/** QEMU's name of the root disk. */
-export const ROOT_NODE = "root";
+/** QEMU's name of the root disk, as long as nobody has put an overlay on it. */
+const ROOT_NODE = "root";
 
 /** File descriptor of QEMU on which its creator talks QMP, see `spawnDetached`. */
 const CONTROL_FD = 3;
@@ -52,8 +52,14 @@ export function buildCommandLine(
     ...networkArguments(spec, machine),
     ...["-object", "rng-builtin,id=rng0"],
     ...["-device", `virtio-rng-${machine.bus},rng=rng0`],
-    ...(spec.statePath === undefined ? [] : ["-incoming", "defer"]),
+    ...stateArguments(spec),
   ];
+}
+
+/** A state that was saved without the memory begins with the devices, not with a description of the machine. */
+function stateArguments({ state }: LaunchSpec): readonly string[] {
+  if (state === undefined) return [];
+  return [...(state.includesMemory ? [] : ["-global", "migration.send-configuration=off"]), "-incoming", "defer"];
 }
 
 /** Memory in a file: written to while a template is made, mapped copy-on-write by the VMs that continue from it. */
@@ -129,14 +135,17 @@ function blockNode(disk: DiskSpec, access: { readonly "read-only"?: true }): obj
   };
 }
 
-function networkArguments(spec: LaunchSpec, machine: Machine): readonly string[] {
-  if (spec.network === null) return [];
+function networkArguments(
+  { network, vmId, hasIdleInterface = false }: LaunchSpec,
+  machine: Machine,
+): readonly string[] {
+  if (network === null && !hasIdleInterface) return [];
+  const device = `virtio-net-${machine.bus}`;
+  // It leaves out the boot ROM, which only costs time.
+  const options = machine.bus === "pci" ? ",romfile=" : "";
+  if (network === null) return ["-device", `${device}${options}`];
   return [
-    ...["-netdev", `user,id=net0,ipv6=off,hostname=${escapeValue(spec.vmId)}`],
-    // `romfile=` leaves out the boot ROM, which only costs time.
-    ...[
-      "-device",
-      `virtio-net-${machine.bus},netdev=net0,mac=${spec.network.guestMac}${machine.bus === "pci" ? ",romfile=" : ""}`,
-    ],
+    ...["-netdev", `user,id=net0,ipv6=off,hostname=${escapeValue(vmId)}`],
+    ...["-device", `${device},netdev=net0,mac=${network.guestMac}${options}`],
   ];
 }

@@ -8,11 +8,8 @@ import type { QmpClient, QmpEvent } from "./qmp-client.ts";
 /** The descriptor of QEMU from which it reads a saved state. */
 const STATE_FD = 4;
 
-/**
- * `x-ignore-shared` leaves the guest's memory out, which lies in a file already (QEMU, migration/ram.c). Never together with
- * `mapped-ram`, which crashes QEMU before 11.0. `events` announces the end.
- */
-const CAPABILITIES = ["x-ignore-shared", "events"].map((capability) => ({ capability, state: true }));
+/** `events` announces the end. */
+const CAPABILITIES = [{ capability: "events", state: true }];
 
 /** Hears of a migration's end from a QMP client's events. */
 export class MigrationEnd {
@@ -43,26 +40,25 @@ export async function loadState(qmp: QmpClient, end: MigrationEnd, signal: Abort
 }
 
 /**
- * Stops the guest and writes the state of its devices to a new file. It goes over a socket, since QEMU before 8.2 writes
- * files through a shell only, which its sandbox rightly refuses.
+ * Writes devices and memory of a paused VM to a new file. They go over a socket, since QEMU before 8.2 writes files through a
+ * shell only, which its sandbox rightly refuses.
  */
-export async function saveState(
+export async function saveAll(
   qmp: QmpClient,
   end: MigrationEnd,
-  options: { readonly statePath: string; readonly socketPath: string; readonly signal?: AbortSignal | undefined },
+  options: { readonly path: string; readonly socketPath: string; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
   const signal = options.signal === undefined ? {} : { signal: options.signal };
   const server = createServer();
   server.listen(options.socketPath);
   try {
     await once(server, "listening", signal);
-    await qmp.execute("stop", {}, signal);
     await qmp.execute("migrate-set-capabilities", { capabilities: CAPABILITIES }, signal);
     const connection = once(server, "connection", signal);
     await qmp.execute("migrate", { uri: `unix:${options.socketPath}` }, signal);
     const [socket] = await connection;
     await Promise.all([
-      pipeline(socket, createWriteStream(options.statePath, { flags: "wx", mode: 0o600 }), signal),
+      pipeline(socket, createWriteStream(options.path, { flags: "wx", mode: 0o600 }), signal),
       end.wait(qmp, options.signal),
     ]);
   } finally {

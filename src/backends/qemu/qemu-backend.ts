@@ -1,14 +1,15 @@
 import { closeSync, openSync, realpathSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { findProgram } from "../../host/find-program.ts";
 import { HostError } from "../../errors/smolvm-error.ts";
 import { signalProcess, type ProcessIdentity } from "../../process/process-identity.ts";
 import { type DetachedProcess, spawnDetached } from "../../process/spawn-detached.ts";
 import { readTail } from "../../process/read-tail.ts";
-import type { Backend, BackendCapabilities, LaunchedVmm, LaunchSpec, VmmPaths } from "../backend.ts";
-import { buildCommandLine, CHANNEL_PORTS, channelSocketPath, qmpSocketPath, ROOT_NODE } from "./command-line.ts";
+import { runProgram } from "../../process/run-program.ts";
+import type { Backend, BackendCapabilities, LaunchedVmm, LaunchSpec, VmmControl, VmmPaths } from "../backend.ts";
+import { buildCommandLine, CHANNEL_PORTS, channelSocketPath, qmpSocketPath } from "./command-line.ts";
 import { findQemu } from "./find-qemu.ts";
-import { loadState, MigrationEnd, saveState } from "./migration.ts";
+import { loadState, MigrationEnd } from "./migration.ts";
+import { QemuControl } from "./qemu-control.ts";
 import { QmpClient } from "./qmp-client.ts";
 
 /** QEMU answers QMP about 30 ms after its start; a machine under heavy load may take seconds. */
@@ -28,10 +29,7 @@ export class QemuBackend implements Backend {
     this.#findProgram();
   }
 
-  async launch(
-    spec: LaunchSpec,
-    options: { readonly onSpawn: (vmm: ProcessIdentity) => void; readonly signal: AbortSignal },
-  ): Promise<LaunchedVmm> {
+  async launch(spec: LaunchSpec, options: Parameters<Backend["launch"]>[1]): Promise<LaunchedVmm> {
     options.signal.throwIfAborted();
     const startMs = performance.now();
     const vmm = await this.#spawn(spec);
@@ -47,8 +45,10 @@ export class QemuBackend implements Backend {
       const { onEvent } = migration;
       const qmp = await QmpClient.open(vmm.control, { timeoutMs: GREETING_TIMEOUT_MS, signal, onEvent });
       const phases = [{ name: "vmm", durationMs: performance.now() - startMs }];
-      if (spec.statePath !== undefined) {
+      if (spec.state !== undefined) {
         const restoreMs = performance.now();
+        // The devices look into the memory when they are loaded.
+        await options.memoryReady;
         await loadState(qmp, migration, signal);
         phases.push({ name: "restore", durationMs: performance.now() - restoreMs });
       }
@@ -78,31 +78,24 @@ export class QemuBackend implements Backend {
     return JSON.stringify([program, size, mtimeMs, ino, buildCommandLine(withoutNames(spec))]);
   }
 
-  async freeze(
-    paths: Pick<VmmPaths, "socketDir">,
-    options: { readonly statePath: string; readonly signal?: AbortSignal | undefined },
-  ): Promise<void> {
-    const migration = new MigrationEnd();
-    const { onEvent } = migration;
-    await using qmp = await QmpClient.connect(qmpSocketPath(paths), { onEvent });
-    await saveState(qmp, migration, { ...options, socketPath: join(paths.socketDir, "state.sock") });
+  machineIdentity(spec: LaunchSpec): string {
+    const files = { kernelPath: "/kernel", initrdPath: spec.initrdPath === undefined ? undefined : "/initrd" };
+    return JSON.stringify([process.arch, buildCommandLine({ ...withoutNames(spec), ...files })]);
   }
 
-  async resizeDisk(
-    paths: Pick<VmmPaths, "socketDir">,
-    options: { readonly sizeBytes: number; readonly signal?: AbortSignal | undefined },
-  ): Promise<void> {
-    await using qmp = await QmpClient.connect(qmpSocketPath(paths));
-    await qmp.execute(
-      "block_resize",
-      { "node-name": ROOT_NODE, size: options.sizeBytes },
-      options.signal === undefined ? {} : { signal: options.signal },
-    );
+  async version(): Promise<string> {
+    const { stdout } = await runProgram([this.#findProgram(), "--version"]);
+    const version = /version (\d+\.\d+\.\d+)/.exec(stdout)?.[1];
+    if (version === undefined)
+      throw new HostError("VMM_FAILED", `QEMU does not tell its version: ${stdout.slice(0, 200)}`);
+    return version;
   }
 
-  async pressPowerButton(paths: Pick<VmmPaths, "socketDir">, options: { readonly timeoutMs: number }): Promise<void> {
-    await using qmp = await QmpClient.connect(qmpSocketPath(paths), options);
-    await qmp.execute("system_powerdown", {}, options);
+  async control(
+    paths: Pick<VmmPaths, "socketDir">,
+    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<VmmControl> {
+    return await QemuControl.open(paths, options);
   }
 
   controlSocketPath(paths: Pick<VmmPaths, "socketDir">): string {
@@ -118,7 +111,7 @@ export class QemuBackend implements Backend {
   }
 
   async #spawn(spec: LaunchSpec): Promise<DetachedProcess> {
-    const state = spec.statePath === undefined ? undefined : openSync(spec.statePath, "r");
+    const state = spec.state === undefined ? undefined : openSync(spec.state.path, "r");
     try {
       return await spawnDetached([this.#findProgram(), ...buildCommandLine(spec)], {
         logPath: spec.paths.vmmLogPath,
@@ -150,6 +143,6 @@ function withoutNames(spec: LaunchSpec): LaunchSpec {
     disk: { path: "/disk", format: "qcow2", backing: undefined },
     network: spec.network === null ? null : { ...spec.network, guestMac: "02:00:00:00:00:00" },
     memory: { path: "/memory", sharing: "private" },
-    statePath: "/state",
+    state: { path: "/state", includesMemory: false },
   };
 }

@@ -143,9 +143,23 @@ describe("QEMU's command line", () => {
     assert.ok(valuesOf("-object", made).includes("memory-backend-file,id=ram,size=512M,mem-path=/m,share=on"));
     assert.match(valuesOf("-machine", made)[0] ?? "", /,memory-backend=ram$/);
     assert.deepEqual(valuesOf("-incoming", made), []);
-    const restored = buildCommandLine({ ...spec, memory: { path: "/m", sharing: "private" }, statePath: "/s" });
+    const restored = buildCommandLine({
+      ...spec,
+      memory: { path: "/m", sharing: "private" },
+      state: { path: "/s", includesMemory: false },
+    });
     assert.ok(valuesOf("-object", restored).includes("memory-backend-file,id=ram,size=512M,mem-path=/m,share=off"));
     assert.deepEqual(valuesOf("-incoming", restored), ["defer"]);
+    // Without the memory the state begins with the devices.
+    assert.ok(valuesOf("-global", restored).includes("migration.send-configuration=off"));
+    const whole = buildCommandLine({ ...spec, state: { path: "/s", includesMemory: true } });
+    assert.deepEqual([valuesOf("-incoming", whole), valuesOf("-global", whole)], [["defer"], []]);
+  });
+
+  test("an interface that is connected to nothing is there without a network behind it", () => {
+    const args = buildCommandLine({ ...spec, network: null, hasIdleInterface: true });
+    assert.deepEqual(valuesOf("-netdev", args), []);
+    assert.ok(valuesOf("-device", args).some((device) => /^virtio-net-[a-z]+(,romfile=)?$/.test(device)));
   });
 
   test("a comma in a path does not break out of an option", () => {
