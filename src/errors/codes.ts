@@ -54,6 +54,11 @@ export type ErrorCode =
   | "IMAGE_BUILD_FAILED"
   | "IMAGE_IN_USE"
   | "TEMPLATE_NOT_FOUND"
+  | "SNAPSHOT_NOT_FOUND"
+  | "SNAPSHOT_ALREADY_EXISTS"
+  | "SNAPSHOT_CORRUPT"
+  | "SNAPSHOT_INCOMPATIBLE"
+  | "POOL_EMPTY"
   | "PREREQUISITE_MISSING"
   | "ACCELERATOR_UNAVAILABLE"
   | "STATE_ERROR"
@@ -119,6 +124,12 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   IMAGE_BUILD_FAILED: entry(70, 500, "Read the end of the build's output in the error's details."),
   IMAGE_IN_USE: entry(75, 409, "Delete the VMs that use the image first."),
   TEMPLATE_NOT_FOUND: entry(66, 404, 'Make it with `smolvm image warm`, or start the VM with from: "auto".'),
+  // Snapshots
+  SNAPSHOT_NOT_FOUND: entry(66, 404, "List the snapshots of this data directory with `smolvm snapshot ls`."),
+  SNAPSHOT_ALREADY_EXISTS: entry(73, 409, "Choose another name, or delete the snapshot that has it."),
+  SNAPSHOT_CORRUPT: entry(70, 500, "Delete the snapshot and make it again, or import it again."),
+  SNAPSHOT_INCOMPATIBLE: entry(69, 409, "Use it on a machine, and with a release, like the one that made it."),
+  POOL_EMPTY: entry(75, 503, 'Wait for `smolvm pool fill`, or start the VM with from: "auto".'),
   // The machine
   PREREQUISITE_MISSING: entry(69, 503, "Run `smolvm doctor`: it says what is missing and how to install it."),
   ACCELERATOR_UNAVAILABLE: entry(69, 503, "Use SMOLVM_ACCEL=auto, which takes what this machine can do."),

@@ -44,7 +44,7 @@ export function openContext(options: {
 
 /** The files of a VM that exists. */
 export function pathsOf(context: ManagerContext, record: VMRecord): VmmPaths {
-  return vmPaths(context.dataDir, record.id, record.socketDir);
+  return vmPaths(context.dataDir, record.home, record.socketDir);
 }
 
 /** The backend that a VM was created for. */

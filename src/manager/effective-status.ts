@@ -25,7 +25,7 @@ export function assertState(record: VMRecord, action: VMAction): void {
   if (action === "run") {
     throw new CommandExecutionUnavailableError("INVALID_STATE", message, {
       ...options,
-      hint: "Call start() first, and wait for it.",
+      hint: state === "paused" ? "Call resume() first." : "Call start() first, and wait for it.",
     });
   }
   throw new InvalidStateError("INVALID_STATE", message, options);

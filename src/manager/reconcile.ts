@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { VMNotFoundError } from "../errors/smolvm-error.ts";
 import { vmSocketDir } from "../host/paths.ts";
 import { isProcessAlive } from "../process/process-identity.ts";
-import type { VMRecord } from "../state/vm-record.ts";
 import { type ManagerContext, pathsOf } from "./context.ts";
 import { effectiveStatus } from "./effective-status.ts";
 import { removeAbandonedTemplates } from "./template-cleanup.ts";
@@ -49,17 +48,18 @@ export async function reconcile(context: ManagerContext): Promise<readonly strin
 
 /** Rows come before files and go after them, so a file without a row belongs to no VM and to no operation. */
 async function removeOrphans(context: ManagerContext): Promise<void> {
-  const known = (id: string): VMRecord | undefined => context.vms.find(id);
   // The socket directory is not looked through: it may be one that other programs use too.
-  for (const id of entries(join(context.dataDir, VM_DIR))) {
-    if (known(id)) continue;
-    const paths = vmPaths(context.dataDir, id, vmSocketDir(context.dataDir, context.socketDir, id));
+  for (const name of entries(join(context.dataDir, VM_DIR))) {
+    if (context.vms.isHome(name)) continue;
+    const paths = vmPaths(context.dataDir, name, vmSocketDir(context.dataDir, context.socketDir, name));
     for (const backend of context.backends.values()) await endVmm(backend.findVmm(paths) ?? null);
     removeVmDirs(paths);
   }
   for (const name of entries(join(context.dataDir, DISK_DIR))) {
     const path = join(context.dataDir, DISK_DIR, name);
-    if (!known(name.replace(/\.qcow2$/, "")) && !context.vms.isRetainedDisk(path)) removeDisk(path);
+    // One that is being made is another's in the end.
+    const final = path.replace(/\.new$/, "");
+    if (!context.vms.isDisk(final) && !context.vms.isRetainedDisk(final)) removeDisk(path);
   }
 }
 

@@ -1,7 +1,8 @@
 import { VMNotFoundError } from "../errors/smolvm-error.ts";
-import { isProcessAlive } from "../process/process-identity.ts";
+import { isProcessAlive, isProcessRunning } from "../process/process-identity.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import { backendOf, type ManagerContext, pathsOf } from "./context.ts";
+import { settlePause } from "./pause-vm.ts";
 import { sweepTemplates } from "./template-cleanup.ts";
 import { removeDisk, removeVmDirs } from "./vm-files.ts";
 import { endVmm } from "./vmm.ts";
@@ -27,6 +28,11 @@ export async function recoverInterrupted(context: ManagerContext, record: VMReco
       await endUnrecordedVmm(context, record);
       await endVmm(record.vmm);
       context.vms.setDown(record.id, record.status === "created" ? "created" : "stopped");
+      return;
+    case "pause":
+    case "resume":
+    case "snapshot":
+      if (record.vmm !== null && isProcessRunning(record.vmm)) await settlePause(context, record);
       return;
     case "stop":
       if (record.vmm !== null && isProcessAlive(record.vmm)) return;

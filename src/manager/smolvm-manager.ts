@@ -23,6 +23,7 @@ import { assertState } from "./effective-status.ts";
 import { setEnv, unsetEnv } from "./environment.ts";
 import { parseManagerOptions, type SmolVMManagerOptions } from "./manager-options.ts";
 import { withOperation } from "./operation.ts";
+import { pauseVm, resumeVm } from "./pause-vm.ts";
 import { reconcile } from "./reconcile.ts";
 import { removeVm } from "./recover.ts";
 import { resolveVmConfig } from "./resolve-config.ts";
@@ -178,6 +179,28 @@ export class SmolVMManager implements AsyncDisposable {
   }
 
   /**
+   * Stops the virtual CPUs of a running VM, which keeps its memory, its connections and its ports. Does nothing when it is paused
+   * already.
+   *
+   * @throws {VMNotFoundError} {@link InvalidStateError} when it does not run.
+   */
+  async pause(vmId: string, options: { readonly signal?: AbortSignal } = {}): Promise<VMInfo> {
+    return await this.#operate(vmId, "pause", options.signal, (record) => pauseVm(this.#context, record, "user"));
+  }
+
+  /**
+   * Lets a paused VM go on, with the host's clock. Does nothing when it runs.
+   *
+   * @throws {VMNotFoundError} {@link InvalidStateError} when it is not paused.
+   */
+  async resume(vmId: string, options: { readonly signal?: AbortSignal } = {}): Promise<VMInfo> {
+    const { signal } = options;
+    return await this.#operate(vmId, "resume", signal, (record) =>
+      resumeVm(this.#context, this.#channels, record, signal),
+    );
+  }
+
+  /**
    * Deletes a VM with its process, disk (unless `retainDiskOnDelete`), logs and record, in whatever state it is.
    *
    * @throws {VMNotFoundError}
@@ -228,7 +251,8 @@ export class SmolVMManager implements AsyncDisposable {
 
   /** All VMs of the data directory, oldest first; with `status`, those in that state. */
   listVms(options: { readonly status?: VMState } = {}): readonly VMInfo[] {
-    const all = this.#context.vms.list().map((record) => toVmInfo(this.#context, record));
+    const records = this.#context.vms.list().filter(({ pool }) => pool === null);
+    const all = records.map((record) => toVmInfo(this.#context, record));
     return options.status === undefined ? all : all.filter(({ status }) => status === options.status);
   }
 
@@ -312,7 +336,7 @@ export class SmolVMManager implements AsyncDisposable {
 
   async #operate(
     vmId: string,
-    operation: "start" | "stop",
+    operation: "start" | "stop" | "pause" | "resume",
     signal: AbortSignal | undefined,
     work: Parameters<typeof withOperation<void>>[3],
   ): Promise<VMInfo> {

@@ -153,7 +153,8 @@ class Start {
     const growRoot = sizeBytes !== undefined || (startedFrom === "cold" && config.diskMode === "isolated");
     const record = this.#context.vms.get(id);
     const guestPhases = await introduceGuest(this.#channels, record, this.#vmm, { bootTimeoutMs, signal, growRoot });
-    this.#context.vms.setRunning(id, startedFrom, [...this.#vmm.phases, ...guestPhases]);
+    const phases = [...this.#vmm.phases, ...guestPhases];
+    this.#context.vms.setRunning(id, { startedFrom, phases, memoryPath: spec.memory?.path });
     await applyEnv(this.#context, this.#channels, id, { told: record.config.env, signal });
     this.#vmm.detach();
   }

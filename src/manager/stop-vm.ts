@@ -22,10 +22,12 @@ export async function stopVm(
 ): Promise<void> {
   // The stop under way must not count as the reason why the VMM of a crashed VM is gone.
   if (isDone({ ...record, operation: null }, "stop")) return;
-  if (record.vmm !== null && effectiveStatus(record) === "running") {
+  const status = effectiveStatus(record);
+  if (record.vmm !== null && (status === "running" || status === "paused")) {
     const deadlineMs = performance.now() + options.timeoutMs;
     const left = (): number => Math.max(0, deadlineMs - performance.now());
     try {
+      if (status === "paused") await wake(context, record, options.timeoutMs);
       await askToPowerOff(context, record, options.timeoutMs);
       await waitForProcessEnd(record.vmm, { timeoutMs: left() });
     } catch (error) {
@@ -36,6 +38,12 @@ export async function stopVm(
   await channels.close(record.id);
   await endVmm(record.vmm);
   context.vms.setDown(record.id, "stopped");
+}
+
+/** A guest that stands still cannot write out what it holds. */
+async function wake(context: ManagerContext, record: VMRecord, timeoutMs: number): Promise<void> {
+  await using control = await backendOf(context, record).control(pathsOf(context, record), { timeoutMs });
+  await control.resume();
 }
 
 async function askToPowerOff(context: ManagerContext, record: VMRecord, timeoutMs: number): Promise<void> {

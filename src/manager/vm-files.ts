@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { makePrivateDir } from "../host/paths.ts";
 import type { VmmPaths } from "../backends/backend.ts";
@@ -38,7 +38,8 @@ export function removeVmDirs(paths: Pick<VmmPaths, "vmDir" | "socketDir">): void
   rmSync(paths.vmDir, { recursive: true, force: true });
 }
 
-/** Removes a disk; an absent one is fine. */
+/** Removes a disk, and what was to take its place; absent ones are fine. */
 export function removeDisk(path: string): void {
-  if (existsSync(path)) rmSync(path);
+  rmSync(`${path}.new`, { force: true });
+  rmSync(path, { force: true });
 }

@@ -2,7 +2,6 @@ import type { Environment } from "../config/environment.ts";
 import type { NetworkConfig } from "../config/network-config.ts";
 import type { BackendName, ResolvedVMConfig } from "../config/vm-config.ts";
 import type { StartedFrom, StartPhase } from "../config/vm-info.ts";
-import type { VMState } from "../config/vm-state.ts";
 import { VMAlreadyExistsError, VMNotFoundError } from "../errors/smolvm-error.ts";
 import { identifySelf, isProcessAlive, type ProcessIdentity } from "../process/process-identity.ts";
 import type { Database } from "./database.ts";
@@ -16,12 +15,26 @@ export interface NewVM {
   readonly imageId: string | null;
   readonly diskPath: string | null;
   readonly socketDir: string;
+  /** The layer on which its disk lies. */
+  readonly layer?: string | null;
+  readonly expiresAtMs?: number | null;
+  readonly pool?: string | null;
 }
 
 /** What a start found out. */
 export interface StartedVM {
   readonly vmm: ProcessIdentity;
   readonly accelerator: string;
+}
+
+/** What came up. */
+export interface RunningVM {
+  readonly startedFrom: StartedFrom;
+  readonly phases: readonly StartPhase[];
+  /** The file that is mapped as its memory. */
+  readonly memoryPath?: string | undefined;
+  /** The layer that its memory comes from. */
+  readonly memoryLayer?: string | undefined;
 }
 
 /** The table of VMs. */
@@ -43,9 +56,10 @@ export class VMRepository {
     return this.#db.transaction(() => {
       if (this.find(vmId)) throw new VMAlreadyExistsError(vmId);
       this.#db.run(
-        `INSERT INTO vms (id, status, config, network, backend, image_id, disk_path, socket_dir, created_at,
-                          operation, operation_pid, operation_birth)
-         VALUES (?, 'created', ?, ?, ?, ?, ?, ?, ?, 'create', ?, ?)`,
+        `INSERT INTO vms (id, home, status, config, network, backend, image_id, disk_path, socket_dir, layer, expires_at, pool,
+                          created_at, operation, operation_pid, operation_birth)
+         VALUES (?, ?, 'created', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'create', ?, ?)`,
+        vmId,
         vmId,
         JSON.stringify(vm.config),
         vm.network === null ? null : JSON.stringify(vm.network),
@@ -53,6 +67,9 @@ export class VMRepository {
         vm.imageId,
         vm.diskPath,
         vm.socketDir,
+        vm.layer ?? null,
+        vm.expiresAtMs ?? null,
+        vm.pool ?? null,
         Date.now(),
         self.pid,
         self.birth,
@@ -73,13 +90,19 @@ export class VMRepository {
     return record;
   }
 
-  /** All VMs, oldest first; with `status`, those in that state. */
-  list(status?: VMState): readonly VMRecord[] {
-    const rows =
-      status === undefined
-        ? this.#db.all("SELECT * FROM vms ORDER BY created_at, id")
-        : this.#db.all("SELECT * FROM vms WHERE status = ? ORDER BY created_at, id", status);
-    return rows.map(toVmRecord);
+  /** All VMs, oldest first, those that wait in pools too. */
+  list(): readonly VMRecord[] {
+    return this.#db.all("SELECT * FROM vms ORDER BY created_at, id").map(toVmRecord);
+  }
+
+  /** Whether a VM has its directories under this name. */
+  isHome(name: string): boolean {
+    return this.#db.get("SELECT 1 AS one FROM vms WHERE home = ?", name) !== undefined;
+  }
+
+  /** Whether a VM writes to the disk at this path. */
+  isDisk(path: string): boolean {
+    return this.#db.get("SELECT 1 AS one FROM vms WHERE disk_path = ?", path) !== undefined;
   }
 
   /**
@@ -136,13 +159,27 @@ export class VMRepository {
   }
 
   /** The VM is up. */
-  setRunning(vmId: string, startedFrom: StartedFrom, phases: readonly StartPhase[]): void {
+  setRunning(vmId: string, start: RunningVM): void {
     this.#db.run(
-      "UPDATE vms SET status = 'running', error = NULL, started_from = ?, start_phases = ? WHERE id = ?",
-      startedFrom,
-      JSON.stringify(phases),
+      `UPDATE vms SET status = 'running', error = NULL, paused_by = NULL, started_from = ?, start_phases = ?, memory_path = ?,
+                      memory_layer = ?, saved_layer = NULL
+       WHERE id = ?`,
+      start.startedFrom,
+      JSON.stringify(start.phases),
+      start.memoryPath ?? null,
+      start.memoryLayer ?? null,
       vmId,
     );
+  }
+
+  /** Its virtual CPUs stand still. */
+  setPaused(vmId: string, pausedBy: "user" | "idle"): void {
+    this.#db.run("UPDATE vms SET status = 'paused', paused_by = ? WHERE id = ?", pausedBy, vmId);
+  }
+
+  /** They go on. */
+  setResumed(vmId: string): void {
+    this.#db.run("UPDATE vms SET status = 'running', paused_by = NULL WHERE id = ?", vmId);
   }
 
   /** The VM's disk is about to lie on the disk of this template. */
@@ -150,16 +187,19 @@ export class VMRepository {
     this.#db.run("UPDATE vms SET template = ? WHERE id = ?", template, vmId);
   }
 
-  /** Whether the disk of some VM lies on the disk of this template. */
+  /** Whether the disk of some VM, or a layer, lies on this template. */
   isTemplateUsed(template: string): boolean {
-    return this.#db.get("SELECT 1 AS one FROM vms WHERE template = ?", template) !== undefined;
+    const sql = "SELECT 1 AS one FROM vms WHERE template = ? UNION ALL SELECT 1 FROM layers WHERE template = ?";
+    return this.#db.get(sql, template, template) !== undefined;
   }
 
   /** The VM is down: its VMM and the leases on its channels are gone. `error` goes with the state `error`. */
   setDown(vmId: string, status: "created" | "stopped" | "error", error: string | null = null): void {
     this.#db.transaction(() => {
       this.#db.run(
-        "UPDATE vms SET status = ?, error = ?, pid = NULL, pid_birth = NULL WHERE id = ?",
+        `UPDATE vms SET status = ?, error = ?, pid = NULL, pid_birth = NULL, paused_by = NULL, memory_path = NULL,
+                        memory_layer = NULL
+         WHERE id = ?`,
         status,
         error,
         vmId,
@@ -173,14 +213,21 @@ export class VMRepository {
     this.#db.transaction(() => {
       if (retainedDisk !== null) {
         this.#db.run(
-          "INSERT OR REPLACE INTO retained_disks (path, vm_id, retained_at) VALUES (?, ?, ?)",
+          "INSERT OR REPLACE INTO retained_disks (path, vm_id, retained_at, layer) VALUES (?, ?, ?, ?)",
           retainedDisk,
           vmId,
           Date.now(),
+          this.get(vmId).layer,
         );
       }
       this.#db.run("DELETE FROM vms WHERE id = ?", vmId);
     });
+  }
+
+  /** The disk that was kept when a VM of this id was deleted; undefined where there is none. */
+  retainedDisk(vmId: string): { readonly path: string; readonly layer: string | null } | undefined {
+    const row = this.#db.get("SELECT path, layer FROM retained_disks WHERE vm_id = ? ORDER BY retained_at DESC", vmId);
+    return row && { path: String(row["path"]), layer: row["layer"] as string | null };
   }
 
   /** Whether the disk at this path was kept on purpose. */

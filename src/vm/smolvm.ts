@@ -193,6 +193,31 @@ export class SmolVM implements AsyncDisposable {
     return this;
   }
 
+  /**
+   * Stops the VM's virtual CPUs: it keeps its memory, its connections and its exposed ports, and costs no CPU. Does nothing when
+   * it is paused already.
+   *
+   * @returns this VM, for chaining.
+   * @throws {InvalidStateError} when it does not run.
+   */
+  async pause(options: { readonly signal?: AbortSignal } = {}): Promise<this> {
+    assertKnownOptions("pause()", options, ["signal"]);
+    await this.#refreshAfter(this.#manager.pause(this.vmId, options));
+    return this;
+  }
+
+  /**
+   * Lets a paused VM go on where it was, with the host's clock. Does nothing when it runs.
+   *
+   * @returns this VM, for chaining.
+   * @throws {InvalidStateError} when it is not paused.
+   */
+  async resume(options: { readonly signal?: AbortSignal } = {}): Promise<this> {
+    assertKnownOptions("resume()", options, ["signal"]);
+    await this.#refreshAfter(this.#manager.resume(this.vmId, options));
+    return this;
+  }
+
   /** Deletes the VM for good: process, disk (unless `retainDiskOnDelete`), logs, record. May be called again. */
   async delete(): Promise<void> {
     if (this.#deleted) return;

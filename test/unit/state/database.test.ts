@@ -41,9 +41,31 @@ describe("the state database", () => {
     newer.close();
   });
 
+  test("a database of an earlier release keeps its VMs, and what live processes hold of them", (t) => {
+    const path = fresh(t);
+    const old = new DatabaseSync(path);
+    for (const step of MIGRATIONS.slice(0, 2)) old.exec(step);
+    old.exec(`
+      PRAGMA user_version = 2;
+      INSERT INTO vms (id, status, config, backend, socket_dir, created_at, template, operation)
+        VALUES ('a', 'running', '{}', 'qemu', '/s', 1, 't', 'stop');
+      INSERT INTO channel_leases VALUES ('a', 0, 'token', 1, 'birth');
+    `);
+    old.close();
+    using database = new Database(path);
+    const [vm] = database.all("SELECT id, home, status, template, operation, layer FROM vms");
+    assert.deepEqual(
+      { ...vm },
+      { id: "a", home: "a", status: "running", template: "t", operation: "stop", layer: null },
+    );
+    assert.equal(database.all("SELECT * FROM channel_leases").length, 1);
+    database.run("DELETE FROM vms");
+    assert.equal(database.all("SELECT * FROM channel_leases").length, 0, "leases still go with their VM");
+  });
+
   test("a transaction that fails leaves nothing, and the next one works", (t) => {
     using database = new Database(fresh(t));
-    const insert = (): number => database.run("INSERT INTO retained_disks VALUES ('/a', 'a', 1)");
+    const insert = (): number => database.run("INSERT INTO retained_disks VALUES ('/a', 'a', 1, NULL)");
     assert.throws(
       () =>
         database.transaction(() => {

@@ -1,0 +1,55 @@
+import type { VMRecord } from "../state/vm-record.ts";
+import type { ChannelPool } from "./channel-pool.ts";
+import { backendOf, type ManagerContext, pathsOf } from "./context.ts";
+import { assertState, isDone } from "./effective-status.ts";
+
+/** How long the guest may take to take its new clock. */
+const CLOCK_TIMEOUT_MS = 10_000;
+
+/**
+ * Stops the virtual CPUs of a VM: it keeps its memory, its connections and its ports, and costs no time of a CPU. The caller
+ * holds the VM. `by` says who may wake it: its user alone, or the next call to its guest.
+ */
+export async function pauseVm(context: ManagerContext, record: VMRecord, by: "user" | "idle"): Promise<void> {
+  if (!isDone(record, "pause")) {
+    assertState(record, "pause");
+    await using control = await backendOf(context, record).control(pathsOf(context, record));
+    await control.pause();
+  }
+  // One that was put to sleep, and is paused by its user now, stays so.
+  if (record.pausedBy !== "user") context.vms.setPaused(record.id, by);
+}
+
+/** Lets a paused VM go on, with the clock of the host. The caller holds the VM. */
+export async function resumeVm(
+  context: ManagerContext,
+  channels: ChannelPool,
+  record: VMRecord,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (isDone(record, "resume")) return;
+  assertState(record, "resume");
+  {
+    await using control = await backendOf(context, record).control(pathsOf(context, record), { signal });
+    await control.resume();
+  }
+  context.vms.setResumed(record.id);
+  // The guest's clock has stood still with its CPUs.
+  if (record.config.initrdPath === undefined) return;
+  const channel = await channels.get(context.vms.get(record.id), { timeoutMs: CLOCK_TIMEOUT_MS, signal });
+  await channel.configure({ clockNs: "now" }, signal === undefined ? {} : { signal });
+}
+
+/** Makes the record say what a VM does whose pause, resume or snapshot was interrupted: whether its CPUs stand still. */
+export async function settlePause(context: ManagerContext, record: VMRecord): Promise<void> {
+  await using control = await backendOf(context, record).control(pathsOf(context, record));
+  const isPaused = await control.isPaused();
+  if (record.operation === "pause" && isPaused && record.status === "running") {
+    context.vms.setPaused(record.id, "user");
+  } else if (record.operation === "resume" && !isPaused && record.status === "paused") {
+    context.vms.setResumed(record.id);
+  } else if (isPaused && record.status === "running") {
+    // Whoever made a snapshot of it, or was about to let it go on, has died meanwhile.
+    await control.resume();
+  }
+}
