@@ -7,6 +7,11 @@ const GLOBAL_OPTIONS: readonly (readonly [flags: string, description: string])[]
   ["--backend <name>", "auto or qemu (default: $SMOLVM_BACKEND or auto)"],
 ];
 
+/** Whether the word is one of the options that every command has; all of them take a value. */
+export function isGlobalOption(word: string): boolean {
+  return GLOBAL_OPTIONS.some(([flags]) => flags.startsWith(`${word} `));
+}
+
 /** Adds the options that every command has, before and behind the command's name; help lists them once. */
 export function addGlobalOptions(program: Command): void {
   for (const [flags, description] of GLOBAL_OPTIONS) program.option(flags, description);

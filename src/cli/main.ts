@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { enableCompileCache } from "node:module";
+import { useCompileCache } from "./compile-cache.ts";
 
 // Before the first import of anything large: the second start then loads compiled code.
-enableCompileCache();
+useCompileCache();
 const { runCli } = await import("./run-cli.ts");
 await runCli(process.argv);
