@@ -9,6 +9,8 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
   ["create", async () => (await import("./commands/create.ts")).registerCreate],
   ["start", async () => (await import("./commands/start.ts")).registerStart],
   ["stop", async () => (await import("./commands/stop.ts")).registerStop],
+  ["pause", async () => (await import("./commands/pause.ts")).registerPause],
+  ["resume", async () => (await import("./commands/resume.ts")).registerResume],
   ["rm", async () => (await import("./commands/rm.ts")).registerRm],
   ["ls", async () => (await import("./commands/ls.ts")).registerLs],
   ["inspect", async () => (await import("./commands/inspect.ts")).registerInspect],
