@@ -1,42 +1,39 @@
-import { chmod, readdir, rm, stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { REPOSITORY } from "./repository.ts";
 import { runTool } from "./run-tool.ts";
 import type { StepOutcome } from "./steps.ts";
 
 const DIST = join(REPOSITORY, "dist");
-const PROGRAM = join(DIST, "cli", "main.js");
 
-/** Compiles `src/` to `dist/`, unless `dist/` is newer than every source. */
+/** What makes the build another one, besides the sources. */
+const CONFIGURATION = ["package.json", "package-lock.json", "tsconfig.json", "tsconfig.build.json", "scripts/support"];
+
+/** Builds `dist/` of `src/`, programs and declarations, unless it is newer than all that it is built from. */
 export async function build(): Promise<StepOutcome> {
   if (await isFresh()) return { skipped: "up to date" };
   const started = Date.now();
-  const result = await runTool(["tsc", "-p", "tsconfig.build.json"]);
-  if (!result.ok) throw new Error(`the sources do not compile:\n${result.output}`);
+  // Loaded only where there is something to bundle.
+  const { bundle } = await import("./bundle.ts");
+  const [declarations] = await Promise.all([runTool(["tsc", "-p", "tsconfig.build.json"]), bundle(DIST)]);
+  if (!declarations.ok) throw new Error(`the sources do not compile:\n${declarations.output}`);
   // A file whose source is gone would stay; deleting all of dist first would break programs that run from it now.
   for (const path of await files(DIST)) {
     if ((await stat(path)).mtimeMs < started - 1_000) await rm(path);
   }
-  await chmod(PROGRAM, 0o755).catch((error: NodeJS.ErrnoException) => {
-    // Before the command line exists there is nothing to make executable.
-    if (error.code !== "ENOENT") throw error;
-  });
-  return { done: "compiled src to dist" };
+  return { done: "built dist of src" };
 }
 
 async function isFresh(): Promise<boolean> {
-  const [built, program] = await Promise.all([mtime(join(DIST, "index.js")), mtime(PROGRAM)]);
-  if (built === 0 || program === 0) return false;
+  const built = await Promise.all([
+    mtime(join(DIST, "index.js")),
+    mtime(join(DIST, "index.d.ts")),
+    mtime(join(DIST, "cli/main.js")),
+  ]);
   const entries = await readdir(join(REPOSITORY, "src"), { recursive: true });
-  const sources = [
-    "package.json",
-    "tsconfig.json",
-    "tsconfig.build.json",
-    "src",
-    ...entries.map((entry) => `src/${entry}`),
-  ];
+  const sources = [...CONFIGURATION, "src", ...entries.map((entry) => `src/${entry}`)];
   const times = await Promise.all(sources.map((source) => mtime(join(REPOSITORY, source))));
-  return Math.max(...times) < built;
+  return Math.max(...times) < Math.min(...built);
 }
 
 async function mtime(path: string): Promise<number> {
