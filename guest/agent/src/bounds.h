@@ -27,8 +27,8 @@ enum {
    */
   CHUNK = 32768 - 12,
   MAX_MESSAGE = 512,
-  /* Pipes that background processes hold after their request ended. */
-  MAX_SINKS = 64,
+  /* Pipes that background processes hold after their request ended, and those that were let go of. A watch has one byte. */
+  MAX_SINKS = 256,
   MAX_DETACHED = 64,
   /* What is kept of each output of a detached process, mapped when it writes. */
   HISTORY = 262144,

@@ -3,10 +3,15 @@
 
 #include <string.h>
 
+#include "clock.h"
 #include "environment.h"
 #include "fake-system.h"
 #include "fields.h"
+#include "lifetime.h"
 #include "tap.h"
+
+#define PRIVATE_KEY "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----\n"
+#define PUBLIC_KEY "ssh-ed25519 AAAA vm\n"
 
 static uint8_t payload[MAX_PAYLOAD];
 static struct field_writer fields;
@@ -32,6 +37,13 @@ static bool refuses(uint16_t tag, const char *text) {
   return !configure() && outcome.status == STATUS_BAD_REQUEST && outcome.message[0] != '\0';
 }
 
+static bool refuses_key(const char *private_key, const char *public_key) {
+  begin();
+  put_text(TAG_SSH_HOST_KEY, private_key);
+  put_text(TAG_SSH_HOST_PUBLIC_KEY, public_key);
+  return !configure() && outcome.status == STATUS_BAD_REQUEST && fake_system_log[0] == '\0';
+}
+
 int main(void) {
   fact("what is present is applied in the order of the protocol, whatever the order of the fields");
   begin();
@@ -46,9 +58,49 @@ int main(void) {
   fields_put_u64(&fields, TAG_CLOCK_NS, 1767225600000000000u);
   put_text(TAG_ENTROPY, "0123456789abcdef");
   EXPECT(configure() && outcome.status == STATUS_OK);
-  EXPECT(strcmp(fake_system_log, "entropy some\nclock set\nhostname sbx-1a2b3c\n"
+  EXPECT(strcmp(fake_system_log, "clock set\nentropy some\nhostname sbx-1a2b3c\n"
                                  "machine-id 0123456789abcdef0123456789abcdef\nmac 02:00:5e:10:ff:01\naddress 0a00020f/24\ngateway 0a000202\n"
                                  "resolver 10.0.2.3\nresolver fd00::3\ngrow root\n") == 0);
+  fact("the key of the SSH server, and what else a copy may not share, come before the network");
+  begin();
+  fields_put(&fields, TAG_MAC, "\x02\x00\x5e\x10\xff\x01", MAC_SIZE);
+  fields_put_u32(&fields, TAG_NEW_IDENTITY, 1);
+  put_text(TAG_SSH_HOST_PUBLIC_KEY, PUBLIC_KEY);
+  put_text(TAG_SSH_HOST_KEY, PRIVATE_KEY);
+  put_text(TAG_MACHINE_ID, "0123456789abcdef0123456789abcdef");
+  EXPECT(configure() && strcmp(fake_system_log, "machine-id 0123456789abcdef0123456789abcdef\nssh-host-key some\n"
+                               "ssh-host-public-key " PUBLIC_KEY "\nrenew 0123456789abcdef0123456789abcdef\n"
+                               "mac 02:00:5e:10:ff:01\n") == 0);
+  begin();
+  fields_put_u32(&fields, TAG_NEW_IDENTITY, 1);
+  EXPECT(configure() && strcmp(fake_system_log, "renew seeds\n") == 0);
+  fact("half a host key, or what is none, is BAD_REQUEST");
+  EXPECT(refuses(TAG_SSH_HOST_KEY, PRIVATE_KEY) && refuses(TAG_SSH_HOST_PUBLIC_KEY, PUBLIC_KEY));
+  EXPECT(refuses_key("", PUBLIC_KEY) && refuses_key("x\n", PUBLIC_KEY) && refuses_key(PRIVATE_KEY "x", PUBLIC_KEY));
+  EXPECT(refuses_key(PRIVATE_KEY, "") && refuses_key(PRIVATE_KEY, "ssh-rsa AAAA\n"));
+  EXPECT(refuses_key(PRIVATE_KEY, "ssh-ed25519 AAAA") && refuses_key(PRIVATE_KEY, "ssh-ed25519 A\nssh-ed25519 B\n"));
+  static char long_key[MAX_SSH_HOST_KEY + 2] = PRIVATE_KEY;
+  memset(long_key + strlen(long_key), '\n', MAX_SSH_HOST_KEY + 1 - strlen(long_key));
+  EXPECT(refuses_key(long_key, PUBLIC_KEY));
+  long_key[MAX_SSH_HOST_KEY] = '\0';
+  EXPECT(!refuses_key(long_key, PUBLIC_KEY));
+  fact("a lifetime begins anew with each CONFIGURE that has one, and 0 ends it");
+  begin();
+  fields_put_u64(&fields, TAG_LIFETIME_MS, 60000);
+  uint64_t now = monotonic_us();
+  EXPECT(configure() && lifetime_end_us() >= now + 60000000u && lifetime_end_us() < now + 61000000u);
+  uint64_t end = lifetime_end_us();
+  begin();
+  EXPECT(configure() && lifetime_end_us() == end);
+  begin();
+  fields_put_u64(&fields, TAG_LIFETIME_MS, UINT64_MAX);
+  EXPECT(configure() && lifetime_end_us() == 0);
+  begin();
+  fields_put_u64(&fields, TAG_LIFETIME_MS, 1);
+  EXPECT(configure() && lifetime_end_us() != 0);
+  begin();
+  fields_put_u64(&fields, TAG_LIFETIME_MS, 0);
+  EXPECT(configure() && lifetime_end_us() == 0 && refuses(TAG_LIFETIME_MS, "1234"));
   fact("an empty CONFIGURE changes nothing");
   begin();
   EXPECT(configure() && fake_system_log[0] == '\0');
@@ -74,6 +126,7 @@ int main(void) {
   fact("numbers of the wrong size and out of range are BAD_REQUEST");
   EXPECT(refuses(TAG_CLOCK_NS, "1234") && refuses(TAG_CLOCK_NS, "\xff\xff\xff\xff\xff\xff\xff\xff"));
   EXPECT(refuses(TAG_GROW_ROOT, "12345") && refuses(TAG_GROW_ROOT, "1234"));
+  EXPECT(refuses(TAG_NEW_IDENTITY, "12345") && refuses(TAG_NEW_IDENTITY, "1234"));
   fact("entropy over 512 bytes is BAD_REQUEST");
   begin();
   static const uint8_t entropy[MAX_ENTROPY + 1];

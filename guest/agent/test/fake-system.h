@@ -2,6 +2,6 @@
 #ifndef SMOLVM_FAKE_SYSTEM_H
 #define SMOLVM_FAKE_SYSTEM_H
 
-extern char fake_system_log[1024];
+extern char fake_system_log[4096];
 
 #endif

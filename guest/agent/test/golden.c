@@ -29,7 +29,8 @@ static const struct name tags[] = {
     {"PROCESS", 31}, {"NAME", 32},      {"OOM_KILLED", 33}, {"START_NS", 34},  {"STREAM", 35},    {"SKIPPED", 36},
     {"PATH", 37},    {"TARGET", 38},    {"OFFSET", 39},   {"LENGTH", 40},      {"MODE", 41},      {"SIZE", 42},
     {"MTIME_NS", 43}, {"CTIME_NS", 44}, {"INODE", 45},    {"LINKS", 46},       {"EVENT", 47},     {"PORT", 48},
-    {"MACHINE_ID", 49}, {"MAC", 50},
+    {"MACHINE_ID", 49}, {"MAC", 50},    {"SSH_HOST_KEY", 51}, {"SSH_HOST_PUBLIC_KEY", 52}, {"NEW_IDENTITY", 53},
+    {"LIFETIME_MS", 54}, {"IDLE_MS", 55}, {"BUSY_US", 56},
     {NULL, 0},
 };
 

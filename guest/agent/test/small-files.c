@@ -14,7 +14,9 @@ static char root[] = "/tmp/smolvm-small-files-test.XXXXXX";
 static char path[64], other[64];
 static struct outcome outcome;
 
-static bool write_text(const char *text) { return small_file_write(path, text, strlen(text), &outcome); }
+static bool write_text(const char *text) {
+  return small_file_write((struct small_file){.path = path, .mode = 0644}, text, strlen(text), &outcome);
+}
 
 static bool has(const char *file, const char *text) {
   char got[64] = "";

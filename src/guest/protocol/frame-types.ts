@@ -46,6 +46,8 @@ export const Method = {
   CONFIGURE: 2,
   EXEC: 3,
   POWEROFF: 4,
+  PREPARE_FREEZE: 5,
+  ACTIVITY: 6,
   FILE_READ: 16,
   FILE_WRITE: 17,
   FILE_STAT: 18,
@@ -117,6 +119,12 @@ export const Tag = {
   PORT: 48,
   MACHINE_ID: 49,
   MAC: 50,
+  SSH_HOST_KEY: 51,
+  SSH_HOST_PUBLIC_KEY: 52,
+  NEW_IDENTITY: 53,
+  LIFETIME_MS: 54,
+  IDLE_MS: 55,
+  BUSY_US: 56,
 } as const;
 export type Tag = (typeof Tag)[keyof typeof Tag];
 
@@ -141,6 +149,8 @@ export type Status = (typeof Status)[keyof typeof Status];
 
 /** FLAGS of CONFIGURE. */
 export const ConfigureFlag = { REPLACES_ENV: 1 } as const;
+/** FLAGS of PREPARE_FREEZE. */
+export const FreezeFlag = { SYNC_DISKS: 1, KEEP_PROCESSES: 2, THAW: 4 } as const;
 /** FLAGS of EXEC. */
 export const ExecFlag = { INPUT: 1, TTY: 2, DETACHED: 4 } as const;
 /** FLAGS of the methods of files. */

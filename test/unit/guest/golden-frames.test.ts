@@ -14,12 +14,12 @@ import { type GoldenFrame, readGoldenFrames } from "./golden.ts";
 
 const TEXT_TAGS = new Set([
   ...["AGENT", "MESSAGE", "ARG", "ENV", "CWD", "HOSTNAME", "ADDRESS", "GATEWAY", "RESOLVER"],
-  ...["USER", "NAME", "PATH", "TARGET", "MACHINE_ID"],
+  ...["USER", "NAME", "PATH", "TARGET", "MACHINE_ID", "SSH_HOST_KEY", "SSH_HOST_PUBLIC_KEY"],
 ]);
 const BYTES_TAGS = new Set(["NONCE", "ENTROPY", "MAC"]);
 const U64_TAGS = new Set([
   ...["CLOCK_NS", "DURATION_US", "START_NS", "SKIPPED"],
-  ...["OFFSET", "LENGTH", "SIZE", "MTIME_NS", "CTIME_NS", "INODE"],
+  ...["OFFSET", "LENGTH", "SIZE", "MTIME_NS", "CTIME_NS", "INODE", "LIFETIME_MS", "IDLE_MS", "BUSY_US"],
 ]);
 
 function encode(golden: GoldenFrame): Buffer {

@@ -6,6 +6,7 @@
 
 #include "environment.h"
 #include "fields.h"
+#include "lifetime.h"
 #include "system.h"
 
 static bool is_hostname(const char *text) {
@@ -17,6 +18,17 @@ static bool is_hostname(const char *text) {
 /* machine-id(5) */
 static bool is_machine_id(const char *text) {
   return strlen(text) == 32 && strspn(text, "0123456789abcdef") == 32;
+}
+
+/* As OpenSSH writes them. `size` counts what the field has. */
+static bool is_private_key(const char *text, size_t size) {
+  static const char start[] = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
+  return size <= MAX_SSH_HOST_KEY && strncmp(text, start, sizeof start - 1) == 0 && text[size - 1] == '\n';
+}
+
+static bool is_public_key(const char *text, size_t size) {
+  static const char start[] = "ssh-ed25519 ";
+  return size <= MAX_SSH_HOST_KEY && strncmp(text, start, sizeof start - 1) == 0 && strchr(text, '\n') == text + size - 1;
 }
 
 /* a.b.c.d/prefix */
@@ -62,6 +74,19 @@ static bool parse_field(struct configuration *configuration, const struct field 
     case TAG_MACHINE_ID:
       configuration->machine_id = text = field_string(field);
       return is_machine_id(text) || bad(outcome, "MACHINE_ID", "is not 32 hexadecimal digits in lower case");
+    case TAG_SSH_HOST_KEY:
+      configuration->ssh_host_key = text = field_string(field);
+      return is_private_key(text, field->length) || bad(outcome, "SSH_HOST_KEY", "is not an OpenSSH private key");
+    case TAG_SSH_HOST_PUBLIC_KEY:
+      configuration->ssh_host_public_key = text = field_string(field);
+      return is_public_key(text, field->length) || bad(outcome, "SSH_HOST_PUBLIC_KEY", "is not one line of ssh-ed25519");
+    case TAG_NEW_IDENTITY:
+      if (!field_u32(field, &number) || number > 1) return bad(outcome, "NEW_IDENTITY", "is neither 0 nor 1");
+      configuration->is_new_identity = number == 1;
+      return true;
+    case TAG_LIFETIME_MS:
+      configuration->has_lifetime = true;
+      return field_u64(field, &configuration->lifetime_ms) || bad(outcome, "LIFETIME_MS", "is not one u64");
     case TAG_MAC:
       configuration->mac = field->bytes;
       /* The lowest bit of the first byte marks the address of a group. */
@@ -102,7 +127,8 @@ bool configuration_parse(struct configuration *configuration, const struct frame
   while (fields_next(&reader, &field)) {
     if (!parse_field(configuration, &field, outcome)) return false;
   }
-  return true;
+  bool is_whole_key = (configuration->ssh_host_key == NULL) == (configuration->ssh_host_public_key == NULL);
+  return is_whole_key || bad(outcome, "SSH_HOST_KEY", "comes with SSH_HOST_PUBLIC_KEY");
 }
 
 static bool replace_variables(const struct configuration *configuration, struct outcome *outcome) {
@@ -113,14 +139,19 @@ static bool replace_variables(const struct configuration *configuration, struct 
 
 bool configuration_apply(const struct configuration *configuration, struct outcome *outcome) {
   const struct configuration *c = configuration;
-  if (c->entropy_size != 0 && !system_add_entropy(c->entropy, c->entropy_size, outcome)) return false;
+  /* First: it gets older. */
   if (c->has_clock && !system_set_clock(c->clock_ns, outcome)) return false;
+  if (c->entropy_size != 0 && !system_add_entropy(c->entropy, c->entropy_size, outcome)) return false;
   if (c->hostname != NULL && !system_set_hostname(c->hostname, outcome)) return false;
   if (c->machine_id != NULL && !system_set_machine_id(c->machine_id, outcome)) return false;
+  if (c->ssh_host_key != NULL && !system_set_ssh_host_key(c->ssh_host_key, c->ssh_host_public_key, outcome)) return false;
+  if (c->is_new_identity && !system_renew(c->machine_id, outcome)) return false;
   if (c->mac != NULL && !system_set_mac(c->mac, outcome)) return false;
   if (c->has_address && !system_set_address(c->address, c->prefix, outcome)) return false;
   if (c->has_gateway && !system_set_gateway(c->gateway, outcome)) return false;
   if (c->resolver_count != 0 && !system_set_resolvers(c->resolvers, c->resolver_count, outcome)) return false;
   if (c->replaces_variables && !replace_variables(c, outcome)) return false;
-  return !c->grow_root || system_grow_root(outcome);
+  if (c->grow_root && !system_grow_root(outcome)) return false;
+  if (c->has_lifetime) lifetime_set(c->lifetime_ms);
+  return true;
 }

@@ -19,6 +19,9 @@ struct configuration {
   uint64_t clock_ns;
   const char *hostname;
   const char *machine_id;
+  const char *ssh_host_key; /* with its public half, or NULL */
+  const char *ssh_host_public_key;
+  bool is_new_identity;
   const uint8_t *mac;
   bool has_address;
   struct in_addr address;
@@ -31,6 +34,8 @@ struct configuration {
   size_t variable_count;
   bool replaces_variables; /* also by none */
   bool grow_root;
+  bool has_lifetime;
+  uint64_t lifetime_ms;
 };
 
 /* The strings lie in the frame's payload. */

@@ -55,12 +55,12 @@ bool login_shells_write(const struct login_shells *paths, char *const *variables
     int error = errno;
     return fail(outcome, STATUS_SYSTEM, error, "%s: %s", paths->directory, strerror(error));
   }
-  new_file_begin(&file, paths->environment);
+  new_file_begin(&file, paths->environment, 0644);
   for (size_t i = 0; i < count; i++) put_variable(&file, variables[i]);
   if (!new_file_finish(&file, outcome)) return false;
   bool are_read = stat(paths->profiles, &status) == 0 && S_ISDIR(status.st_mode);
   if (count == 0 || !are_read || has_profile(paths->profile)) return true;
-  new_file_begin(&file, paths->profile);
+  new_file_begin(&file, paths->profile, 0644);
   put_text(&file, profile_text);
   return new_file_finish(&file, outcome);
 }

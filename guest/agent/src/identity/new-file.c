@@ -6,13 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
-void new_file_begin(struct new_file *file, const char *path) {
+void new_file_begin(struct new_file *file, const char *path, mode_t mode) {
   file->path = path;
   file->error = 0;
   file->used = 0;
   snprintf(file->temporary, sizeof file->temporary, "%s.smolvm", path);
-  file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-  if (file->fd < 0) file->error = errno;
+  file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+  /* One that was left behind may have another mode. */
+  if (file->fd < 0 || fchmod(file->fd, mode) < 0) file->error = errno;
 }
 
 static void flush(struct new_file *file) {

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "outcome.h"
 
@@ -16,8 +17,8 @@ struct new_file {
   char buffer[4096];
 };
 
-/* `path` must stay as it is until the end. Mode 0644. */
-void new_file_begin(struct new_file *file, const char *path);
+/* `path` must stay as it is until the end. */
+void new_file_begin(struct new_file *file, const char *path, mode_t mode);
 void new_file_put(struct new_file *file, const char *text, size_t size);
 /* Puts the file in its place, or removes it and says why. */
 bool new_file_finish(struct new_file *file, struct outcome *outcome);

@@ -4,11 +4,17 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "outcome.h"
 
+struct small_file {
+  const char *path;
+  mode_t mode; /* of a new one; one that allows more is replaced */
+};
+
 /* Makes the file say `text`, at most MAX_SMALL_FILE bytes. One that says it already is left alone. */
-bool small_file_write(const char *path, const char *text, size_t size, struct outcome *outcome);
+bool small_file_write(struct small_file file, const char *text, size_t size, struct outcome *outcome);
 
 enum { MAX_SMALL_FILE = 1024 };
 

@@ -14,6 +14,9 @@ bool system_set_clock(uint64_t nanoseconds, struct outcome *outcome);
 bool system_set_hostname(const char *name, struct outcome *outcome);
 /* 32 hexadecimal digits: /etc/machine-id */
 bool system_set_machine_id(const char *id, struct outcome *outcome);
+bool system_set_ssh_host_key(const char *private_key, const char *public_key, struct outcome *outcome);
+/* This guest is a copy of another: seeds of randomness, and copies of the machine id (NULL: it stays), differ from now on. */
+bool system_renew(const char *machine_id, struct outcome *outcome);
 /* Of the first network interface, six bytes. */
 bool system_set_mac(const uint8_t *mac, struct outcome *outcome);
 bool system_set_address(struct in_addr address, unsigned prefix, struct outcome *outcome);

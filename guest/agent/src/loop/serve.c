@@ -1,5 +1,6 @@
 #include "serve.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -7,6 +8,8 @@
 
 #include "clock.h"
 #include "detached.h"
+#include "lifetime.h"
+#include "log.h"
 #include "loop.h"
 #include "ports.h"
 #include "poweroff.h"
@@ -14,7 +17,7 @@
 #include "sink.h"
 #include "uevent.h"
 
-enum { READY_AT_ONCE = 64, PATIENCE_MS = 2 };
+enum { READY_AT_ONCE = 64, PATIENCE_MS = 2, LIFETIME_GRACE_MS = 1000 };
 
 static int signal_fd = -1;
 static sigset_t signals;
@@ -81,21 +84,29 @@ static void dispatch(const struct ready *ready) {
 
 /* How long nothing need happen before somebody wants a turn, in milliseconds; -1: for ever. */
 static int patience(void) {
-  int longest = -1;
+  uint64_t first = lifetime_end_us();
   for (int i = 0; i < MAX_PORTS; i++) {
     if (session_is_waiting(&ports[i])) return PATIENCE_MS;
     uint64_t deadline = session_deadline_us(&ports[i]);
-    if (deadline == 0) continue;
-    uint64_t now = monotonic_us();
-    int left = deadline <= now ? 0 : (int)((deadline - now) / 1000u) + 1;
-    if (longest < 0 || left < longest) longest = left;
+    if (deadline != 0 && (first == 0 || deadline < first)) first = deadline;
   }
-  return longest;
+  if (first == 0) return -1;
+  uint64_t now = monotonic_us();
+  uint64_t left_ms = first <= now ? 0 : (first - now) / 1000u + 1;
+  return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+}
+
+/* As a POWEROFF would. */
+static void end_lifetime(void) {
+  lifetime_set(0);
+  log_line("the lifetime of the guest is over");
+  poweroff_begin(LIFETIME_GRACE_MS);
 }
 
 bool serve_turn(bool more) {
   struct ready ready[READY_AT_ONCE];
   int count = loop_wait(ready, READY_AT_ONCE, more ? 0 : patience());
+  if (lifetime_end_us() != 0 && monotonic_us() >= lifetime_end_us()) end_lifetime();
   for (int i = 0; i < count; i++) dispatch(&ready[i]);
   more = sinks_turn();
   if (detached_turn()) more = true;

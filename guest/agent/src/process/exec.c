@@ -65,12 +65,23 @@ static void exec_release(struct session *session, struct request *request, bool 
   }
 }
 
+/* As what a process in the background writes after its request: it goes to nobody. Its input is at its end. */
+static void exec_let_go(struct request *request) {
+  if (request->exec.terminal >= 0) close(request->exec.terminal);
+  request->exec.terminal = -1;
+  for (int i = 0; i < 2; i++) {
+    if (request->outputs[i].fd >= 0) sink_adopt(request->outputs[i].fd);
+    request->outputs[i].fd = -1;
+  }
+}
+
 static const struct request_kind exec_kind = {
     .turn = exec_turn,
     .control = exec_control,
     .reaped = exec_reaped,
     .end_input = exec_end_input,
     .release = exec_release,
+    .let_go = exec_let_go,
 };
 
 static void start_attached(struct session *session, uint32_t id, const struct command *command,

@@ -1,7 +1,9 @@
 /* A REQUEST by its METHOD. */
+#include "activity.h"
 #include "answer.h"
 #include "configure.h"
 #include "files.h"
+#include "freeze.h"
 #include "poweroff.h"
 #include "processes.h"
 #include "sockets.h"
@@ -27,6 +29,8 @@ static void configure(struct session *session, const struct frame *frame) {
   struct outcome outcome = {.status = STATUS_OK};
   struct configuration configuration;
   if (configuration_parse(&configuration, frame, &outcome)) configuration_apply(&configuration, &outcome);
+  /* It was not copied, or this session would have ended; or the copy is to be done with already. */
+  if (session->keeps_processes) freeze_thaw();
   answer_outcome(session, frame->id, &outcome);
 }
 
@@ -44,6 +48,7 @@ void session_request(struct session *session, const struct frame *frame) {
     answer_status(session, frame->id, STATUS_BUSY, "as many requests as MAX_REQUESTS are open");
     return;
   }
+  if (method != METHOD_PING && method != METHOD_ACTIVITY) activity_note();
   switch (method) {
     case METHOD_PING:
       answer_status(session, frame->id, STATUS_OK, NULL);
@@ -56,6 +61,12 @@ void session_request(struct session *session, const struct frame *frame) {
       break;
     case METHOD_POWEROFF:
       power_off(session, frame);
+      break;
+    case METHOD_PREPARE_FREEZE:
+      freeze_request(session, frame);
+      break;
+    case METHOD_ACTIVITY:
+      activity_request(session, frame);
       break;
     case METHOD_FILE_READ ... METHOD_TREE_WRITE:
       files_request(session, frame, method);

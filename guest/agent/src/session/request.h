@@ -51,6 +51,11 @@ struct request_kind {
    * a RESULT was sent; else the session ended. request->cancelled tells whether the RESULT was CANCELLED.
    */
   void (*release)(struct session *session, struct request *request, bool answered);
+  /*
+   * The session ends, and its processes are to go on: in place of the process group's end, before `release`. Without it they
+   * end as ever.
+   */
+  void (*let_go)(struct request *request);
   /* What ends its process group on CANCEL and with the session. 0: SIGKILL. */
   int end_signal;
 };

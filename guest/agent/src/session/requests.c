@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "activity.h"
 #include "answer.h"
 #include "clock.h"
 #include "spawn.h"
@@ -72,6 +73,7 @@ void request_wake_at(struct session *session, struct request *request, uint64_t 
 
 static void free_request(struct session *session, struct request *request, bool answered) {
   if (request->kind->release != NULL) request->kind->release(session, request, answered);
+  activity_note();
   input_close(&request->input);
   for (int i = 0; i < 2; i++) {
     if (request->outputs[i].fd >= 0) close(request->outputs[i].fd);
@@ -91,11 +93,13 @@ static void end_process(const struct request *request) {
 void session_end(struct session *session) {
   for (unsigned i = set_next(&session->open, 0); i < MAX_REQUESTS; i = set_next(&session->open, i + 1)) {
     struct request *request = &session->requests[i];
-    end_process(request);
+    bool is_kept = session->keeps_processes && !request->cancelled && request->kind->let_go != NULL;
+    if (is_kept) request->kind->let_go(request);
+    else end_process(request);
     free_request(session, request, false);
   }
   session->wake_us = 0;
-  session->greeted = false;
+  session->greeted = session->keeps_processes = false;
 }
 
 void session_cancel(struct session *session, struct request *request) {

@@ -23,6 +23,7 @@ struct session {
   bool greeted;  /* HELLO was answered with WELCOME */
   bool proven;   /* since HELLO the kernel has said that a host is connected */
   uint64_t doubt_until_us; /* 0, or when a host that is not proven by then counts as gone */
+  bool keeps_processes; /* what ends it lets go of them, see freeze.h */
   bool patient;  /* what is to be sent waits for company: until something happens, or PATIENCE_MS are over */
   struct set open; /* the requests in use */
   struct set due;  /* those to whom something happened since their last turn */

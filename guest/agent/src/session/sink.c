@@ -6,6 +6,7 @@
 
 #include "bounds.h"
 #include "loop.h"
+#include "set.h"
 
 struct sink {
   int fd; /* 0: free */
@@ -14,9 +15,9 @@ struct sink {
 
 static struct sink sinks[MAX_SINKS];
 static unsigned oldest;
-static uint64_t ready_set;
+static struct set ready_set;
 
-_Static_assert(MAX_SINKS <= 64, "ready_set has 64 bits");
+_Static_assert(MAX_SINKS <= MAX_REQUESTS, "a set has room for them");
 
 static unsigned free_place(void) {
   for (unsigned i = 0; i < MAX_SINKS; i++) {
@@ -54,12 +55,11 @@ void sink_adopt(int fd) {
   if (more) sink_ready(place);
 }
 
-void sink_ready(unsigned number) { ready_set |= (uint64_t)1 << number; }
+void sink_ready(unsigned number) { set_add(&ready_set, number); }
 
 bool sinks_turn(void) {
-  for (uint64_t set = ready_set; set != 0; set &= set - 1) {
-    unsigned number = (unsigned)__builtin_ctzll(set);
-    if (sinks[number].fd == 0 || !drop_chunk(&sinks[number])) ready_set &= ~((uint64_t)1 << number);
+  for (unsigned i = set_next(&ready_set, 0); i < MAX_SINKS; i = set_next(&ready_set, i + 1)) {
+    if (sinks[i].fd == 0 || !drop_chunk(&sinks[i])) set_remove(&ready_set, i);
   }
-  return ready_set != 0;
+  return !set_is_empty(&ready_set);
 }

@@ -16,6 +16,8 @@ static bool is_string(uint16_t tag) {
     case TAG_CWD:
     case TAG_HOSTNAME:
     case TAG_MACHINE_ID:
+    case TAG_SSH_HOST_KEY:
+    case TAG_SSH_HOST_PUBLIC_KEY:
     case TAG_ADDRESS:
     case TAG_GATEWAY:
     case TAG_RESOLVER:

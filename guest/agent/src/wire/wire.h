@@ -9,6 +9,7 @@ enum {
   NONCE_SIZE = 16,
   MAX_ENTROPY = 512,
   MAC_SIZE = 6,
+  MAX_SSH_HOST_KEY = 1024,
 };
 
 #define MAX_CREDIT 0x7fffffffu
@@ -37,6 +38,8 @@ enum method {
   METHOD_CONFIGURE = 2,
   METHOD_EXEC = 3,
   METHOD_POWEROFF = 4,
+  METHOD_PREPARE_FREEZE = 5,
+  METHOD_ACTIVITY = 6,
   METHOD_FILE_READ = 16,
   METHOD_FILE_WRITE = 17,
   METHOD_FILE_STAT = 18,
@@ -107,10 +110,17 @@ enum tag {
   TAG_PORT = 48,
   TAG_MACHINE_ID = 49,
   TAG_MAC = 50,
+  TAG_SSH_HOST_KEY = 51,
+  TAG_SSH_HOST_PUBLIC_KEY = 52,
+  TAG_NEW_IDENTITY = 53,
+  TAG_LIFETIME_MS = 54,
+  TAG_IDLE_MS = 55,
+  TAG_BUSY_US = 56,
 };
 
-/* FLAGS of CONFIGURE, of EXEC, of the methods of files, and of a tree's records. */
+/* FLAGS of CONFIGURE, of PREPARE_FREEZE, of EXEC, of the methods of files, and of a tree's records. */
 enum { CONFIGURE_REPLACES_ENV = 1 };
+enum { FREEZE_SYNC_DISKS = 1, FREEZE_KEEP_PROCESSES = 2, FREEZE_THAW = 4 };
 enum { EXEC_HAS_INPUT = 1, EXEC_TTY = 2, EXEC_DETACHED = 4 };
 enum {
   FILE_NO_FOLLOW = 1,
