@@ -1,6 +1,8 @@
 import { ValidationError } from "../../errors/smolvm-error.ts";
 import { type ExecOptions, GuestExec } from "../command/guest-exec.ts";
 import { encodeConfigure, type GuestIdentity } from "../identity/configure-request.ts";
+import { encodeFreeze, encodeThaw, type FreezeOptions } from "../identity/freeze-request.ts";
+import { encodeActivity, type GuestActivity, parseActivity } from "../identity/guest-activity.ts";
 import { Method, Tag } from "../protocol/frame-types.ts";
 import { type CallOptions, GuestCall } from "./guest-call.ts";
 import { openSession, type ConnectOptions } from "./open-session.ts";
@@ -67,6 +69,21 @@ export class GuestChannel implements AsyncDisposable {
   /** Tells the guest who it is. */
   async configure(identity: GuestIdentity, options: RequestOptions = {}): Promise<void> {
     await this.request("configure", encodeConfigure(identity), options);
+  }
+
+  /** Has the guest get ready for its machine to be paused and copied; resolves when it is. */
+  async prepareFreeze(options: RequestOptions & FreezeOptions = {}): Promise<void> {
+    await this.request("the preparation of a freeze", encodeFreeze(options), options);
+  }
+
+  /** Takes back what `prepareFreeze` did, in the machine that was copied. */
+  async thaw(options: RequestOptions = {}): Promise<void> {
+    await this.request("a thaw", encodeThaw(), options);
+  }
+
+  /** Asks how busy the guest is; it costs the guest next to nothing. */
+  async activity(options: RequestOptions = {}): Promise<GuestActivity> {
+    return parseActivity(await this.request("activity", encodeActivity(), options));
   }
 
   /**

@@ -6,6 +6,7 @@ import type { Field } from "../protocol/fields.ts";
 import { ConfigureFlag, MAX_ENTROPY_BYTES, Method, Tag } from "../protocol/frame-types.ts";
 import { SYNC_WORD } from "../protocol/sync.ts";
 import { encodeRequest } from "../channel/request-frame.ts";
+import type { SshHostKey } from "./ssh-host-key.ts";
 
 /** Who a guest is. What is left out stays as it is in the guest. */
 export interface GuestIdentity {
@@ -16,6 +17,10 @@ export interface GuestIdentity {
   readonly entropy?: Uint8Array;
   /** 32 hexadecimal digits, see machine-id(5). */
   readonly machineId?: string;
+  /** The host key of its SSH server, in place of all that are there; where there is no `/etc/ssh` it is not written. */
+  readonly sshHostKey?: SshHostKey;
+  /** This guest is a copy of another: its seeds of randomness and its copies of the machine id are replaced. */
+  readonly newIdentity?: boolean;
   /** Hardware address of the first network interface, `aa:bb:cc:dd:ee:ff`. */
   readonly mac?: string;
   /** `a.b.c.d/prefix` of the first network interface. */
@@ -28,6 +33,8 @@ export interface GuestIdentity {
   readonly env?: Readonly<Record<string, string>>;
   /** Grows the root filesystem to the size of its device. */
   readonly growRoot?: boolean;
+  /** The guest powers itself off when it has run this long from now; 0: never. Time in which the VM is paused does not count. */
+  readonly lifetimeMs?: number;
 }
 
 /** Fresh randomness for a guest that shares its memory with the template it was restored from. */
@@ -47,6 +54,9 @@ export function encodeConfigure(identity: GuestIdentity): Buffer {
   if (identity.clockNs !== undefined) fields.push({ tag: Tag.CLOCK_NS, value: clockNs(identity.clockNs) });
   if (identity.entropy !== undefined) fields.push({ tag: Tag.ENTROPY, value: checkedEntropy(identity.entropy) });
   addText("machineId", Tag.MACHINE_ID, identity.machineId);
+  addText("the SSH host key", Tag.SSH_HOST_KEY, identity.sshHostKey?.privateKey);
+  addText("the SSH host key", Tag.SSH_HOST_PUBLIC_KEY, identity.sshHostKey?.publicKey);
+  if (identity.newIdentity === true) fields.push({ tag: Tag.NEW_IDENTITY, value: 1 });
   if (identity.mac !== undefined) {
     fields.push({ tag: Tag.MAC, value: Buffer.from(identity.mac.replaceAll(":", ""), "hex") });
   }
@@ -57,6 +67,7 @@ export function encodeConfigure(identity: GuestIdentity): Buffer {
     fields.push(...environmentFields(identity.env), { tag: Tag.FLAGS, value: ConfigureFlag.REPLACES_ENV });
   }
   if (identity.growRoot === true) fields.push({ tag: Tag.GROW_ROOT, value: 1 });
+  if (identity.lifetimeMs !== undefined) fields.push({ tag: Tag.LIFETIME_MS, value: lifetimeMs(identity.lifetimeMs) });
   return encodeRequest(
     "the VM's configuration",
     fields,
@@ -67,6 +78,14 @@ export function encodeConfigure(identity: GuestIdentity): Buffer {
 function clockNs(clock: bigint | "now"): bigint {
   if (clock !== "now") return clock;
   return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1_000)) * 1_000n;
+}
+
+function lifetimeMs(lifetime: number): bigint {
+  if (Number.isSafeInteger(lifetime) && lifetime >= 0) return BigInt(lifetime);
+  throw new ValidationError(
+    "INVALID_OPTION",
+    `lifetimeMs is ${lifetime}: expected a whole number of milliseconds, 0 or more`,
+  );
 }
 
 function checkedEntropy(entropy: Uint8Array): Uint8Array {
