@@ -1,6 +1,7 @@
 import { chmod, readFile, readdir, writeFile } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { type OutputChunk, rolldown } from "rolldown";
+import { leanBuiltins } from "./lean-builtins.ts";
 import { REPOSITORY } from "./repository.ts";
 
 /**
@@ -26,6 +27,7 @@ export async function bundle(dist: string): Promise<void> {
     input: { index: join(SRC, "index.ts"), "cli/main": join(SRC, "cli/main.ts") },
     platform: "node",
     external: /^node:/,
+    plugins: [leanBuiltins],
     onLog: (level, { message }) => {
       if (level === "warn") throw new Error(message);
     },
