@@ -3,6 +3,7 @@ import type { LaunchedVmm } from "../backends/backend.ts";
 import type { StartPhase } from "../config/vm-info.ts";
 import { HostError } from "../errors/smolvm-error.ts";
 import { freshEntropy, type GuestIdentity } from "../guest/identity/configure-request.ts";
+import { makeSshHostKey } from "../guest/identity/ssh-host-key.ts";
 import { USER_NETWORK } from "../network/user-network-plan.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import type { ChannelPool } from "./channel-pool.ts";
@@ -36,14 +37,17 @@ export async function introduceGuest(
 
 function identityOf(record: VMRecord, growRoot: boolean): GuestIdentity {
   const { id, config, network } = record;
+  // RFC 1123 knows no underscore, and some programs refuse a host name that has one.
+  const hostname = id.replaceAll("_", "-");
   return {
-    // RFC 1123 knows no underscore, and some programs refuse a host name that has one.
-    hostname: id.replaceAll("_", "-"),
+    hostname,
     machineId: machineIdOf(record),
     clockNs: "now",
     entropy: freshEntropy(),
     env: config.env,
     growRoot,
+    // A VM that has run keeps its host key on its disk, for those who know it by that.
+    ...(record.startedFrom === null ? { newIdentity: true, sshHostKey: makeSshHostKey(`root@${hostname}`) } : {}),
     ...(network === null
       ? {}
       : {
