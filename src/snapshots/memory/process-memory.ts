@@ -1,5 +1,6 @@
 import { readFileSync, readSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
+import { HostError } from "../../errors/smolvm-error.ts";
 import type { MemoryRegion } from "../../process/memory-region.ts";
 import { inParallel } from "./in-parallel.ts";
 import { memoryFailure, memoryGone } from "./memory-unreadable-error.ts";
@@ -25,14 +26,19 @@ export class ProcessMemory implements AsyncDisposable {
 
   /** @throws {HostError} one that `isMemoryUnreadable` knows when the process is gone, or not ours to read. */
   static async open(region: MemoryRegion): Promise<ProcessMemory> {
-    let memory: FileHandle | undefined;
+    const files: FileHandle[] = [];
     try {
-      memory = await open(`/proc/${region.pid}/mem`);
+      for (const name of ["mem", "pagemap"]) files.push(await open(`/proc/${region.pid}/${name}`));
+      const [memory, pagemap] = files as [FileHandle, FileHandle];
       assertPageSize();
-      return new ProcessMemory(region, memory, await open(`/proc/${region.pid}/pagemap`));
+      const opened = new ProcessMemory(region, memory, pagemap);
+      // What is not there looks in the page map like what nobody has touched.
+      const page = Buffer.alloc(PAGE_BYTES);
+      for (const number of [0, region.sizeBytes / PAGE_BYTES - 1]) await opened.read(number, page);
+      return opened;
     } catch (cause) {
-      await memory?.close();
-      throw memoryFailure(region, cause);
+      await Promise.all(files.map((file) => file.close()));
+      throw cause instanceof HostError ? cause : memoryFailure(region, cause);
     }
   }
 
