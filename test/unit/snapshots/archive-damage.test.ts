@@ -97,10 +97,11 @@ describe("an archive is refused", () => {
     ],
     ["without an end", forged(...start, entryPart()), /ends too early/],
     ["with content behind its end", forged(...start, END_PART, END_PART), /follows its end/],
+    ["with much content behind its end", forged(...start, END_PART, Buffer.alloc(2 ** 24)), /follows its end/],
     [
       "with bytes behind its frame",
       sealed(Buffer.concat([packed(...start, END_PART), Buffer.of(1, 2, 3)])),
-      /follows its end|zstd/,
+      /follows its frame|zstd/,
     ],
     ["with a record of no known type", forged(...start, Buffer.of(9)), /starts with 9/],
     ["with an entry in an entry", forged(...start, entryPart().subarray(0, -33), entryPart()), /starts with 1/],
@@ -248,6 +249,23 @@ describe("an archive that turned out to be damaged", () => {
       { code: "SNAPSHOT_CORRUPT", message: /"memory" has another digest/ },
     );
     assert.equal(existsSync(path), false);
+  });
+});
+
+describe("an archive that is closed", () => {
+  test("lets go of a source that has not ended, and is not read any more", async () => {
+    const bytes = noise(300_000);
+    const runs = [{ offset: 0, bytes }];
+    const source = new PassThrough();
+    source.write(
+      (await archiveOf({ manifest: 1, entries: [{ name: "a", sizeBytes: 300_000, mode: 0, runs }] })).subarray(0, -1),
+    );
+    const archive = await openArchive(source);
+    assert.equal(source.destroyed, false);
+    await archive[Symbol.asyncDispose]();
+    assert.ok(source.destroyed);
+    await assert.rejects(archive.finish(), /is closed/);
+    await archive[Symbol.asyncDispose]();
   });
 });
 

@@ -175,6 +175,22 @@ describe("an archive", () => {
     assert.ok((await archiveOf(oneEntry(zeros))).equals(await archiveOf(oneEntry([]))), "zeros are left out");
   });
 
+  test("leaves out the zeros of whole pages, wherever a run starts", async () => {
+    const bytes = Buffer.alloc(4 * PAGE_BYTES, 1)
+      .fill(0, 2000, 2 * PAGE_BYTES)
+      .subarray(1000);
+    const packed = await archiveOf(oneEntry([{ offset: 1000, bytes }], { sizeBytes: 4 * PAGE_BYTES }));
+    await using archive = await openArchive(Readable.from([packed]));
+    const found = [];
+    for await (const entry of archive.entries) {
+      for await (const run of entry.runs()) found.push([run.offset, run.offset + run.bytes.length]);
+    }
+    assert.deepEqual(found, [
+      [1000, PAGE_BYTES],
+      [2 * PAGE_BYTES, 4 * PAGE_BYTES],
+    ]);
+  });
+
   test("holds a manifest of 1 MiB, and no larger one", async () => {
     const text = "x".repeat(2 ** 20 - 2);
     assert.equal((await readArchive(await archiveOf({ manifest: text, entries: [] }))).manifest, text);
