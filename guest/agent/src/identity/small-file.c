@@ -1,5 +1,6 @@
 #include "small-file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,6 +31,7 @@ static bool write_in_place(int fd, mode_t mode, const char *text, size_t size) {
 bool small_file_write(struct small_file file, const char *text, size_t size, struct outcome *outcome) {
   static struct new_file replacement;
   int fd = open(file.path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) fd = open(file.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, file.mode);
   bool done = fd >= 0 && write_in_place(fd, file.mode, text, size);
   if (fd >= 0) close(fd);
   if (done) return true;
