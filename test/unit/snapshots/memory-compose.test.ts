@@ -121,6 +121,26 @@ test("an allocated file is filled in place, under whoever has it open", async (t
   assert.ok(readFileSync(before).equals(memoryOf({ ...BASE, 1: "changed" })));
 });
 
+for (const isKnown of [true, false]) {
+  const what = isKnown ? "and where data is" : "and not where data is that is not known";
+  test(`a file that shares the base's data already gets the changes alone, zeros too, ${what}`, async (t) => {
+    const directory = temporaryDir(t);
+    const { basePath = "", ...parts } = await makeParts(directory, BASE, [
+      { 1: "changed", 2: "", 3: "x", [PAGES - 1]: "last" },
+    ]);
+    if (isKnown) await writeExtents(basePath);
+    const targetPath = join(directory, "memory");
+    // As a file system makes it that can share data. What is in no change must stay as it is.
+    const marked = { ...BASE, 300: "mark" };
+    writeFileSync(targetPath, memoryOf(marked));
+    const allocated = { path: targetPath, sizeBytes: SIZE_BYTES, isClone: true };
+    await composeMemory({ ...parts, basePath, targetPath, allocated });
+    const expected = memoryOf({ ...marked, 1: "changed", 2: "", 3: "x", [PAGES - 1]: "last" });
+    assert.ok(readFileSync(targetPath).equals(expected));
+    assert.deepEqual(await readExtents(targetPath), isKnown ? await extentsOf(targetPath) : undefined);
+  });
+}
+
 test("a file that exists is neither allocated over nor composed over", async (t) => {
   const directory = temporaryDir(t);
   const parts = await makeParts(directory, BASE, []);
