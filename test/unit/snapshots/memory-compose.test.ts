@@ -125,17 +125,18 @@ for (const isKnown of [true, false]) {
   const what = isKnown ? "and where data is" : "and not where data is that is not known";
   test(`a file that shares the base's data already gets the changes alone, zeros too, ${what}`, async (t) => {
     const directory = temporaryDir(t);
-    const { basePath = "", ...parts } = await makeParts(directory, BASE, [
-      { 1: "changed", 2: "", 3: "x", [PAGES - 1]: "last" },
-    ]);
+    // Zeros also where in another window, read with the same buffer, was data.
+    const base = { ...BASE, 770: "far", 1026: "far", 1282: "far" };
+    const changes = { 2: "changed", 258: "changed", 514: "changed", 770: "", 1026: "", 1282: "", [PAGES - 1]: "last" };
+    const { basePath = "", ...parts } = await makeParts(directory, base, [changes]);
     if (isKnown) await writeExtents(basePath);
     const targetPath = join(directory, "memory");
     // As a file system makes it that can share data. What is in no change must stay as it is.
-    const marked = { ...BASE, 300: "mark" };
+    const marked = { ...base, 300: "mark" };
     writeFileSync(targetPath, memoryOf(marked));
     const allocated = { path: targetPath, sizeBytes: SIZE_BYTES, isClone: true };
     await composeMemory({ ...parts, basePath, targetPath, allocated });
-    const expected = memoryOf({ ...marked, 1: "changed", 2: "", 3: "x", [PAGES - 1]: "last" });
+    const expected = memoryOf({ ...marked, ...changes });
     assert.ok(readFileSync(targetPath).equals(expected));
     assert.deepEqual(await readExtents(targetPath), isKnown ? await extentsOf(targetPath) : undefined);
   });
@@ -193,7 +194,7 @@ test("composing ends when the signal fires, and leaves nothing", async (t) => {
 for (const hasBase of [true, false]) {
   test(`random changes ${hasBase ? "over a base" : "of an empty memory"} compose to what the memory was`, async (t) => {
     const directory = temporaryDir(t);
-    for (let seed = 1; seed <= 6; seed++) {
+    for (let seed = 1; seed <= 3; seed++) {
       const random = seededRandom(seed * 2 + Number(hasBase));
       const base = hasBase ? randomContent(random, 150) : undefined;
       const layers: Content[] = [];

@@ -4,7 +4,7 @@ import type { PageRange } from "../../../src/snapshots/memory/page-run.ts";
 import { PageStore } from "../../../src/snapshots/memory/page-store.ts";
 
 /** The memory that tests are about: so many pages of 4 KiB. */
-export const PAGES = 700;
+export const PAGES = 1_500;
 export const SIZE_BYTES: number = PAGES * PAGE_BYTES;
 
 /** A page that holds this text over and over; zeros for the empty one. */
