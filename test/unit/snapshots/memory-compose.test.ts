@@ -205,6 +205,7 @@ for (const hasBase of [true, false]) {
       }
       const folder = temporaryDir(t);
       const parts = await makeParts(folder, base, layers);
+      if (parts.basePath !== undefined) await writeExtents(parts.basePath);
       for (let last = 0; last <= layers.length; last++) {
         const upTo = { ...parts, pages: parts.pages.slice(0, last) };
         const targetPath = join(directory, `${seed}-${last}`);
