@@ -139,10 +139,23 @@ static void test_files(void) {
   close(fd);
 }
 
+static void test_clock(void) {
+  fact("a CONFIGURE that sets the clock is answered with the time, so that the host knows how late it came");
+  uint64_t before = realtime_ns();
+  put_field_u64(TAG_CLOCK_NS, before);
+  request_send(METHOD_CONFIGURE);
+  finish();
+  EXPECT(run.status == STATUS_OK && told.numbers[TAG_CLOCK_NS] >= before && told.numbers[TAG_CLOCK_NS] <= realtime_ns());
+  request_send(METHOD_CONFIGURE);
+  finish();
+  EXPECT(run.status == STATUS_OK && !told.has[TAG_CLOCK_NS]);
+}
+
 int main(void) {
   workspace_open();
   session_begin();
   test_turns();
+  test_clock();
   int before = count_descriptors();
   test_files();
   fact("no request leaves a descriptor behind");

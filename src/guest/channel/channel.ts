@@ -1,6 +1,6 @@
 import { ValidationError } from "../../errors/smolvm-error.ts";
 import { type ExecOptions, GuestExec } from "../command/guest-exec.ts";
-import { encodeConfigure, type GuestIdentity } from "../identity/configure-request.ts";
+import { clockLagMs, encodeConfigure, type GuestIdentity } from "../identity/configure-request.ts";
 import { encodeFreeze, encodeThaw, type FreezeOptions } from "../identity/freeze-request.ts";
 import { encodeActivity, type GuestActivity, parseActivity } from "../identity/guest-activity.ts";
 import { Method, Tag } from "../protocol/frame-types.ts";
@@ -9,6 +9,10 @@ import { openSession, type ConnectOptions } from "./open-session.ts";
 import { encodeRequest } from "./request-frame.ts";
 import type { RequestResult } from "./request-result.ts";
 import type { Session } from "./session.ts";
+
+/** By how much a guest's clock may be behind, and how often it is set until it is not. */
+const MAX_CLOCK_LAG_MS = 10;
+const MAX_CLOCK_TRIES = 4;
 
 /** How to wait for a request's answer. */
 export interface RequestOptions {
@@ -66,9 +70,13 @@ export class GuestChannel implements AsyncDisposable {
     await this.request("ping", encodeRequest("a ping", [{ tag: Tag.METHOD, value: Method.PING }], ""), options);
   }
 
-  /** Tells the guest who it is. */
+  /** Tells the guest who it is; the time again where it came late, as it does to a guest that has to wait for a processor. */
   async configure(identity: GuestIdentity, options: RequestOptions = {}): Promise<void> {
-    await this.request("configure", encodeConfigure(identity), options);
+    let result = await this.request("configure", encodeConfigure(identity), options);
+    for (let tries = 1; identity.clockNs === "now" && tries < MAX_CLOCK_TRIES; tries++) {
+      if ((clockLagMs(result) ?? 0) <= MAX_CLOCK_LAG_MS) break;
+      result = await this.request("configure", encodeConfigure({ clockNs: "now" }), options);
+    }
   }
 
   /** Has the guest get ready for its machine to be paused and copied; resolves when it is. */

@@ -6,6 +6,7 @@ import type { Field } from "../protocol/fields.ts";
 import { ConfigureFlag, MAX_ENTROPY_BYTES, Method, Tag } from "../protocol/frame-types.ts";
 import { SYNC_WORD } from "../protocol/sync.ts";
 import { encodeRequest } from "../channel/request-frame.ts";
+import type { RequestResult } from "../channel/request-result.ts";
 import type { SshHostKey } from "./ssh-host-key.ts";
 
 /** Who a guest is. What is left out stays as it is in the guest. */
@@ -75,9 +76,16 @@ export function encodeConfigure(identity: GuestIdentity): Buffer {
   );
 }
 
+/** By how much the clock of a guest is behind that was told `"now"`, at most; undefined where the guest does not say. */
+export function clockLagMs({ fields }: RequestResult): number | undefined {
+  const told = fields.u64(Tag.CLOCK_NS);
+  return told === undefined ? undefined : Number(clockNs("now") - told) / 1e6;
+}
+
 function clockNs(clock: bigint | "now"): bigint {
   if (clock !== "now") return clock;
-  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1_000)) * 1_000n;
+  // Other clocks are finer, but count from when the program began, however the host's was set since. The middle of the millisecond.
+  return BigInt(Date.now()) * 1_000_000n + 500_000n;
 }
 
 function lifetimeMs(lifetime: number): bigint {

@@ -8,6 +8,7 @@ import { FieldReader } from "../../../src/guest/protocol/fields.ts";
 import { FrameType, FreezeFlag, HEADER_BYTES, Method, Status, Tag } from "../../../src/guest/protocol/frame-types.ts";
 import { ScriptedGuest } from "./scripted-guest.ts";
 
+const isRequest = ({ type }: { readonly type: number }): boolean => type === FrameType.REQUEST;
 const payloadOf = (frame: Buffer): FieldReader => new FieldReader(frame.subarray(HEADER_BYTES));
 
 describe("a freeze", () => {
@@ -70,6 +71,37 @@ describe("an identity", () => {
       [...none.entries()].map(({ tag }) => tag),
       [Tag.METHOD],
     );
+  });
+
+  test("is told the time again until it comes in time, four times at most", async () => {
+    await using guest = await ScriptedGuest.start();
+    await using channel = await GuestChannel.connect(guest.socketPath);
+    const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;
+    const told = channel.configure({ clockNs: "now", hostname: "a" });
+    for (const lateMs of [1_000n, 100n, 0n]) {
+      const requests = await guest.seen(FrameType.REQUEST, guest.frames.filter(isRequest).length || 1);
+      const last = requests.at(-1)!;
+      assert.ok(new FieldReader(last.payload).u64(Tag.CLOCK_NS) !== undefined);
+      guest.result(last.id, Status.OK, [{ tag: Tag.CLOCK_NS, value: nowNs() - lateMs * 1_000_000n }]);
+      if (lateMs !== 0n) await guest.seen(FrameType.REQUEST, requests.length + 1);
+    }
+    await told;
+    const requests = guest.frames.filter(isRequest);
+    assert.equal(requests.length, 3);
+    assert.deepEqual(
+      requests.map(({ payload }) => new FieldReader(payload).text(Tag.HOSTNAME)),
+      ["a", undefined, undefined],
+    );
+    const never = channel.configure({ clockNs: "now" });
+    for (let count = 4; count < 8; count++) {
+      const last = (await guest.seen(FrameType.REQUEST, count)).at(-1)!;
+      guest.result(last.id, Status.OK, [{ tag: Tag.CLOCK_NS, value: 0n }]);
+    }
+    await never;
+    const fixed = channel.configure({ clockNs: 1n });
+    guest.result((await guest.seen(FrameType.REQUEST, 8)).at(-1)!.id, Status.OK, [{ tag: Tag.CLOCK_NS, value: 1n }]);
+    await fixed;
+    assert.equal(guest.frames.filter(isRequest).length, 8);
   });
 
   test("with a lifetime that is no whole number is refused", () => {

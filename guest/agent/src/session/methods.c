@@ -1,6 +1,7 @@
 /* A REQUEST by its METHOD. */
 #include "activity.h"
 #include "answer.h"
+#include "clock.h"
 #include "configure.h"
 #include "files.h"
 #include "freeze.h"
@@ -31,7 +32,11 @@ static void configure(struct session *session, const struct frame *frame) {
   if (configuration_parse(&configuration, frame, &outcome)) configuration_apply(&configuration, &outcome);
   /* It was not copied, or this session would have ended; or the copy is to be done with already. */
   if (session->keeps_processes) freeze_thaw();
-  answer_outcome(session, frame->id, &outcome);
+  struct answer answer;
+  answer_begin(&answer);
+  answer_put_outcome(&answer, &outcome);
+  if (configuration.has_clock) fields_put_u64(&answer.fields, TAG_CLOCK_NS, realtime_ns());
+  answer_send(session, frame->id, TYPE_RESULT, &answer);
 }
 
 void session_request(struct session *session, const struct frame *frame) {
