@@ -1,8 +1,14 @@
 export { SmolVM } from "./vm/smolvm.ts";
-export type { SmolVMCreateOptions, SmolVMFromIdOptions, SmolVMLaunchOptions, StartVMOptions } from "./vm/vm-options.ts";
+export type {
+  SmolVMCreateOptions,
+  SmolVMFromIdOptions,
+  SmolVMFromSnapshotOptions,
+  SmolVMLaunchOptions,
+  StartVMOptions,
+} from "./vm/vm-options.ts";
 export type { ExposePortOptions } from "./vm/ports/expose-options.ts";
 export type { PortForward } from "./vm/ports/port-forward.ts";
-export { type CreateOptions, SmolVMManager } from "./manager/smolvm-manager.ts";
+export { type CreateOptions, SmolVMManager, type StopOptions } from "./manager/smolvm-manager.ts";
 export type { SmolVMManagerOptions } from "./manager/manager-options.ts";
 export { type BuildDebianSshOptions, type BuiltImage, ImageBuilder } from "./images/image-builder.ts";
 export type { BuildProgress } from "./images/debian-image.ts";
@@ -55,6 +61,8 @@ export {
   type VMConfig,
 } from "./config/vm-config.ts";
 export type { StartedFrom, StartPhase, VMInfo } from "./config/vm-info.ts";
+export type { SnapshotInfo } from "./config/snapshot-info.ts";
+export type { ForkOptions, RestoreOptions, SnapshotOptions } from "./config/snapshot-options.ts";
 export type { StartFrom } from "./config/start-from.ts";
 export type { NetworkConfig, NetworkMode } from "./config/network-config.ts";
 export type { ErrorCode } from "./errors/codes.ts";

@@ -19,7 +19,7 @@ export interface LaunchSpec {
   readonly memory?: MemorySpec | undefined;
   /** Continue from this state instead of booting. */
   readonly state?: StateSpec | undefined;
-  /** Keep a network interface that is connected to nothing, since the state to continue from has one. */
+  /** Keep a network interface that lets nothing through, since the state to continue from has one. */
   readonly hasIdleInterface?: boolean | undefined;
 }
 

@@ -9,11 +9,17 @@ const RANDOM_CHARACTERS = 10;
 
 /** A new id: `sbx-` and ten random characters (27¹⁰ ≈ 2·10¹⁴ of them). */
 export function generateVmId(): string {
-  let id = "sbx-";
-  while (id.length < 4 + RANDOM_CHARACTERS) {
+  return generateId("sbx-");
+}
+
+/** A new id: the prefix and ten random characters. */
+export function generateId(prefix: string): string {
+  let id = prefix;
+  const length = prefix.length + RANDOM_CHARACTERS;
+  while (id.length < length) {
     for (const byte of crypto.getRandomValues(new Uint8Array(16))) {
       // Bytes from the last, incomplete run of the alphabet would favour its first letters.
-      if (byte >= 256 - (256 % ALPHABET.length) || id.length >= 4 + RANDOM_CHARACTERS) continue;
+      if (byte >= 256 - (256 % ALPHABET.length) || id.length >= length) continue;
       id += ALPHABET.charAt(byte % ALPHABET.length);
     }
   }

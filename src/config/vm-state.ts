@@ -20,7 +20,7 @@ export const VMState: {
 export type VMState = (typeof VMState)[keyof typeof VMState];
 
 /** What a caller can ask of a VM that depends on its state. */
-export type VMAction = "start" | "stop" | "pause" | "resume" | "snapshot" | "fork" | "delete" | "run";
+export type VMAction = "start" | "stop" | "pause" | "resume" | "snapshot" | "fork" | "hibernate" | "delete" | "run";
 
 /** For each action, the states in which it does something, and those in which there is nothing left to do. */
 export const ALLOWED_STATES: Readonly<
@@ -31,6 +31,7 @@ export const ALLOWED_STATES: Readonly<
   pause: { from: [VMState.RUNNING], done: [VMState.PAUSED] },
   resume: { from: [VMState.PAUSED], done: [VMState.RUNNING] },
   snapshot: { from: [VMState.CREATED, VMState.RUNNING, VMState.PAUSED, VMState.STOPPED], done: [] },
+  hibernate: { from: [VMState.RUNNING, VMState.PAUSED], done: [VMState.STOPPED, VMState.CREATED] },
   fork: { from: [VMState.RUNNING, VMState.PAUSED], done: [] },
   delete: { from: [VMState.CREATED, VMState.RUNNING, VMState.PAUSED, VMState.STOPPED, VMState.ERROR], done: [] },
   run: { from: [VMState.RUNNING], done: [] },

@@ -4,10 +4,14 @@ import type { BackendName } from "../config/vm-config.ts";
 import { makePrivateDir } from "../host/paths.ts";
 import type { ImageStore } from "../images/image-store.ts";
 import { Database } from "../state/database.ts";
+import type { LayerManifest } from "../snapshots/layer.ts";
+import { LayerRepository } from "../state/layer-repository.ts";
+import { SnapshotRepository } from "../state/snapshot-repository.ts";
+import type { SnapshotDefinition } from "./snapshots/snapshot-definition.ts";
 import { LeaseRepository } from "../state/lease-repository.ts";
 import { VMRepository } from "../state/vm-repository.ts";
 import { TemplateStore } from "../templates/template-store.ts";
-import { DISK_DIR, TEMPLATE_DIR, VM_DIR, vmPaths } from "./vm-files.ts";
+import { DISK_DIR, LAYER_DIR, TEMPLATE_DIR, VM_DIR, vmPaths } from "./vm-files.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import type { VmmPaths } from "../backends/backend.ts";
 
@@ -19,6 +23,10 @@ export interface ManagerContext extends Disposable {
   readonly leases: LeaseRepository;
   readonly images: ImageStore;
   readonly templates: TemplateStore;
+  readonly layers: LayerRepository<LayerManifest>;
+  readonly snapshots: SnapshotRepository<SnapshotDefinition>;
+  /** Directory of the saved memory of VMs, with an entry per layer. */
+  readonly layerDir: string;
   readonly backends: ReadonlyMap<BackendName, Backend>;
 }
 
@@ -38,6 +46,9 @@ export function openContext(options: {
     vms: new VMRepository(database),
     leases: new LeaseRepository(database),
     templates: new TemplateStore(join(options.dataDir, TEMPLATE_DIR)),
+    layers: new LayerRepository(database),
+    snapshots: new SnapshotRepository(database),
+    layerDir: join(options.dataDir, LAYER_DIR),
     [Symbol.dispose]: () => database[Symbol.dispose](),
   };
 }
@@ -48,7 +59,7 @@ export function pathsOf(context: ManagerContext, record: VMRecord): VmmPaths {
 }
 
 /** The backend that a VM was created for. */
-export function backendOf(context: ManagerContext, record: VMRecord): Backend {
+export function backendOf(context: ManagerContext, record: Pick<VMRecord, "backend">): Backend {
   const backend = context.backends.get(record.backend);
   if (backend === undefined) throw new TypeError(`no backend is registered as ${record.backend}`);
   return backend;

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { generateId } from "../config/vm-id.ts";
 import { SmolVMError, VMNotFoundError } from "../errors/smolvm-error.ts";
 import { vmSocketDir } from "../host/paths.ts";
 import { createQcow2Overlay, readQcow2Header } from "../images/qcow2-overlay.ts";
@@ -8,7 +9,24 @@ import type { ManagerContext } from "./context.ts";
 import { withOperation } from "./operation.ts";
 import { runPlan } from "./plan.ts";
 import type { VMDefinition } from "./resolve-config.ts";
-import { makeVmDirs, overlayPath, removeDisk, removeVmDirs, vmPaths } from "./vm-files.ts";
+import { diskLayers, diskOn } from "./snapshots/layer-chain.ts";
+import { makeVmDirs, overlayAbove, overlayPath, removeDisk, removeVmDirs, vmPaths } from "./vm-files.ts";
+
+/** What a new VM continues from. */
+export interface Origin {
+  /** The layer on which its disk lies. */
+  readonly layer: string;
+  /** The layer from whose memory it continues at its first start. */
+  readonly savedLayer: string | null;
+  /** Size of the disk that the guest sees. */
+  readonly diskSizeBytes: number;
+}
+
+/** What a VM is made of, besides its definition. */
+export interface CreateVmOptions {
+  readonly origin?: Origin | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * Makes what a VM consists of on disk: its row first, so that whatever a crash leaves is found by `reconcile`.
@@ -19,12 +37,13 @@ import { makeVmDirs, overlayPath, removeDisk, removeVmDirs, vmPaths } from "./vm
 export async function createVm(
   context: ManagerContext,
   definition: VMDefinition,
-  signal?: AbortSignal,
+  { origin, signal }: CreateVmOptions = {},
 ): Promise<VMRecord> {
   const { config } = definition;
   const { vmId } = config;
   await clearInterrupted(context, vmId);
-  const diskPath = config.diskMode === "shared" ? null : overlayPath(context.dataDir, vmId);
+  const kept = origin === undefined ? context.vms.retainedDisk(vmId) : undefined;
+  const diskPath = config.diskMode === "shared" ? null : (kept?.path ?? freeOverlayPath(context, vmId));
   const socketDir = vmSocketDir(context.dataDir, context.socketDir, vmId);
   const paths = vmPaths(context.dataDir, vmId, socketDir);
   let inserted = false;
@@ -33,7 +52,8 @@ export async function createVm(
       {
         name: "record",
         run: () => {
-          context.vms.insert({ ...definition, backend: config.backend, diskPath, socketDir });
+          const layers = { layer: origin?.layer ?? kept?.layer ?? null, savedLayer: origin?.savedLayer ?? null };
+          context.vms.insert({ ...definition, ...layers, backend: config.backend, diskPath, socketDir });
           inserted = true;
         },
         // A failed insert means that somebody else has the id: their row stays.
@@ -44,7 +64,7 @@ export async function createVm(
       { name: "directories", run: () => makeVmDirs(paths), undo: () => removeVmDirs(paths) },
       {
         name: "disk",
-        run: () => (diskPath === null ? undefined : makeDisk(context, definition, diskPath)),
+        run: () => (diskPath === null ? undefined : makeDisk(context, definition, diskPath, origin)),
         undo: () => {
           if (diskPath !== null && !context.vms.isRetainedDisk(diskPath)) removeDisk(diskPath);
         },
@@ -56,19 +76,34 @@ export async function createVm(
   return context.vms.get(vmId);
 }
 
+/** An overlay's path that no layer has: the disk of an earlier VM of this id may be one. */
+function freeOverlayPath(context: ManagerContext, vmId: string): string {
+  const path = overlayPath(context.dataDir, vmId);
+  return context.layers.isDisk(path) ? overlayAbove(context.dataDir, vmId, generateId("")) : path;
+}
+
 /** An empty overlay, or the disk that was kept when a VM of this id was deleted. */
-async function makeDisk(context: ManagerContext, definition: VMDefinition, path: string): Promise<void> {
+async function makeDisk(
+  context: ManagerContext,
+  definition: VMDefinition,
+  path: string,
+  origin: Origin | undefined,
+): Promise<void> {
   const { config } = definition;
   if (!existsSync(path)) {
+    const { layer = null, diskSizeBytes = config.diskMiB * 1024 * 1024 } = origin ?? {};
+    const below = diskOn(context, null, { layer, template: null, rootfsPath: config.rootfsPath });
     await createQcow2Overlay({
       path,
-      backingPath: config.rootfsPath,
-      backingFormat: "raw",
-      sizeBytes: config.diskMiB * 1024 * 1024,
+      backingPath: below.path,
+      backingFormat: below.format,
+      sizeBytes: diskSizeBytes,
     });
     return;
   }
-  const keptOn = (await readQcow2Header(path))?.backingPath;
+  const kept = context.vms.retainedDisk(config.vmId);
+  const lowest = diskLayers(context, kept?.layer ?? null).find(({ diskPath }) => diskPath !== null)?.diskPath ?? path;
+  const keptOn = (await readQcow2Header(lowest))?.backingPath;
   if (!context.vms.isRetainedDisk(path) || keptOn !== config.rootfsPath) {
     throw new SmolVMError(
       "DISK_CONFLICT",

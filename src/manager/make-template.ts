@@ -9,6 +9,7 @@ import { createQcow2Overlay } from "../images/qcow2-overlay.ts";
 import { USER_NETWORK } from "../network/user-network-plan.ts";
 import { debugLog } from "../process/debug-log.ts";
 import type { ProcessIdentity } from "../process/process-identity.ts";
+import { writeExtents } from "../snapshots/memory/extents.ts";
 import type { Template, TemplateShape } from "../templates/template.ts";
 import type { StagedTemplate } from "../templates/template-store.ts";
 import type { ManagerContext } from "./context.ts";
@@ -82,6 +83,8 @@ async function bootAndFreeze(context: ManagerContext, order: TemplateOrder, stag
     await warmUp(backend.channelSocketPath(paths, 0), shape.hasNetwork, signal);
     await freeze(backend, paths, { statePath: staged.statePath, signal });
     vmm.detach();
+    // Copies of the memory then need not look for what it holds.
+    await writeExtents(staged.memoryPath);
     debugLog("template.frozen", { key: order.key });
   } finally {
     await endVmm(identity);

@@ -3,6 +3,7 @@ import { isProcessAlive, isProcessRunning } from "../process/process-identity.ts
 import type { VMRecord } from "../state/vm-record.ts";
 import { backendOf, type ManagerContext, pathsOf } from "./context.ts";
 import { settlePause } from "./pause-vm.ts";
+import { settleLayers, settleOrphanedLayers } from "./snapshots/settle-layer.ts";
 import { sweepTemplates } from "./template-cleanup.ts";
 import { removeDisk, removeVmDirs } from "./vm-files.ts";
 import { endVmm } from "./vmm.ts";
@@ -32,9 +33,14 @@ export async function recoverInterrupted(context: ManagerContext, record: VMReco
     case "pause":
     case "resume":
     case "snapshot":
+      await settleLayers(context, record);
       if (record.vmm !== null && isProcessRunning(record.vmm)) await settlePause(context, record);
       return;
     case "stop":
+      await settleLayers(context, record);
+      // With its memory saved it must not go on: its disk would.
+      if (record.savedLayer !== null) await endVmm(record.vmm);
+      else if (record.vmm !== null && isProcessRunning(record.vmm)) await settlePause(context, record);
       if (record.vmm !== null && isProcessAlive(record.vmm)) return;
       context.vms.setDown(record.id, "stopped");
   }
@@ -49,6 +55,7 @@ export async function removeVm(context: ManagerContext, record: VMRecord): Promi
     removeDisk(record.diskPath);
   }
   context.vms.remove(record.id, retained);
+  await settleOrphanedLayers(context);
   if (record.template !== null) sweepTemplates(context);
 }
 

@@ -1,18 +1,17 @@
-import { randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Backend } from "../backends/backend.ts";
 import { deepFreeze } from "../config/deep-freeze.ts";
-import type { NetworkConfig, NetworkMode } from "../config/network-config.ts";
+import type { NetworkConfig } from "../config/network-config.ts";
 import { type ResolvedVMConfig, SSH_BOOT_ARGS, type VMConfig } from "../config/vm-config.ts";
 import { generateVmId } from "../config/vm-id.ts";
-import { NetworkError, ValidationError } from "../errors/smolvm-error.ts";
+import { ValidationError } from "../errors/smolvm-error.ts";
 import type { BuildProgress } from "../images/debian-image.ts";
 import { readExt4Superblock } from "../images/ext4.ts";
 import { identifyKernel } from "../images/kernel-file.ts";
 import type { ImageStore } from "../images/image-store.ts";
-import { planUserNetwork } from "../network/user-network-plan.ts";
 import { DEFAULT_IMAGE, resolveImage } from "./default-image.ts";
+import { planNetwork } from "./plan-network.ts";
 
 const DEFAULT_DISK_MIB = 4_096;
 const MIB = 1024 * 1024;
@@ -122,16 +121,4 @@ function existingFile(option: string, path: string): string {
   throw new ValidationError("INVALID_PATH", `${option} must be a file, and ${absolute} ${what}`, {
     details: { option, path: absolute },
   });
-}
-
-function planNetwork(mode: NetworkMode, backend: Backend): NetworkConfig | null {
-  if (mode === "none") return null;
-  const wanted = mode === "auto" ? "user" : mode;
-  if (!backend.capabilities.networkModes.includes(wanted)) {
-    throw new NetworkError(
-      "NETWORK_UNAVAILABLE",
-      `network "${wanted}" is not available with the backend "${backend.name}"; it has: ${backend.capabilities.networkModes.join(", ")}`,
-    );
-  }
-  return planUserNetwork(randomBytes(6));
 }

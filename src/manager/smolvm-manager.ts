@@ -3,6 +3,15 @@ import { QemuBackend } from "../backends/qemu/qemu-backend.ts";
 import type { Backend } from "../backends/backend.ts";
 import type { Environment } from "../config/environment.ts";
 import { assertStartFrom, type StartFrom } from "../config/start-from.ts";
+import { assertKnownOptions } from "../config/known-options.ts";
+import type { SnapshotInfo } from "../config/snapshot-info.ts";
+import {
+  assertSnapshotOptions,
+  type ForkOptions,
+  forkNames,
+  type RestoreOptions,
+  type SnapshotOptions,
+} from "../config/snapshot-options.ts";
 import { assertTimeout } from "../config/timeout.ts";
 import { parseVmConfig } from "../config/parse-vm-config.ts";
 import type { BackendName, VMConfig } from "../config/vm-config.ts";
@@ -18,7 +27,7 @@ import { CommandExecutionUnavailableError } from "../errors/smolvm-error.ts";
 import { ChannelPool } from "./channel-pool.ts";
 import { chooseBackend } from "./choose-backend.ts";
 import { type ManagerContext, openContext, pathsOf } from "./context.ts";
-import { createVm } from "./create-vm.ts";
+import { createVm, type Origin } from "./create-vm.ts";
 import { assertState } from "./effective-status.ts";
 import { setEnv, unsetEnv } from "./environment.ts";
 import { parseManagerOptions, type SmolVMManagerOptions } from "./manager-options.ts";
@@ -26,7 +35,13 @@ import { withOperation } from "./operation.ts";
 import { pauseVm, resumeVm } from "./pause-vm.ts";
 import { reconcile } from "./reconcile.ts";
 import { removeVm } from "./recover.ts";
-import { resolveVmConfig } from "./resolve-config.ts";
+import { type VMDefinition, resolveVmConfig } from "./resolve-config.ts";
+import { type ForkSource, openFork } from "./snapshots/fork-vm.ts";
+import { hibernateVm } from "./snapshots/hibernate-vm.ts";
+import { releaseLayers } from "./snapshots/release-layers.ts";
+import { planRestore } from "./snapshots/restore-snapshot.ts";
+import { takeSnapshot, toSnapshotInfo } from "./snapshots/take-snapshot.ts";
+import { settleEach } from "./settle-each.ts";
 import { startVm } from "./start-vm.ts";
 import { stopVm } from "./stop-vm.ts";
 import { warmTemplate } from "./warm-template.ts";
@@ -37,6 +52,15 @@ import { DISK_DIR } from "./vm-files.ts";
 const DEFAULT_BOOT_TIMEOUT_MS = 30_000;
 const DEFAULT_STOP_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Options of {@link SmolVMManager.stop}. */
+export interface StopOptions {
+  /** After it the VM is ended by force. */
+  readonly timeoutMs?: number;
+  /** Save the memory, so that the next start continues where the VM was; false by default. */
+  readonly keepMemory?: boolean;
+  readonly signal?: AbortSignal;
+}
 
 /** Options of {@link SmolVMManager.create}. */
 export interface CreateOptions {
@@ -63,6 +87,7 @@ export interface CreateOptions {
 export class SmolVMManager implements AsyncDisposable {
   readonly dataDir: string;
   readonly socketDir: string;
+  readonly imageDir: string;
   /** Directory of the VMs' disks. */
   readonly diskDir: string;
   /** The backend of VMs that name none. */
@@ -81,7 +106,8 @@ export class SmolVMManager implements AsyncDisposable {
     this.dataDir = resolveDataDir(parsed.dataDir);
     this.socketDir = resolveSocketDir(this.dataDir, parsed.socketDir);
     this.diskDir = join(this.dataDir, DISK_DIR);
-    this.images = new ImageStore(resolveImageDir(parsed.imageDir));
+    this.imageDir = resolveImageDir(parsed.imageDir);
+    this.images = new ImageStore(this.imageDir);
     this.#context = openContext({
       dataDir: this.dataDir,
       socketDir: this.socketDir,
@@ -118,7 +144,7 @@ export class SmolVMManager implements AsyncDisposable {
     const backend = chooseBackend(parsed.backend ?? this.backend, this.#backends);
     backend.assertUsable();
     const definition = await resolveVmConfig(parsed, { backend, images: this.images, ...options });
-    return toVmInfo(this.#context, await createVm(this.#context, definition, options.signal));
+    return toVmInfo(this.#context, await createVm(this.#context, definition, { signal: options.signal }));
   }
 
   /**
@@ -162,20 +188,123 @@ export class SmolVMManager implements AsyncDisposable {
   }
 
   /**
-   * Shuts a VM down; by force when the guest has not powered off after `timeoutMs` (10,000 by default). Its disk is kept. Does
-   * nothing when it is down already.
+   * Shuts a VM down; by force when the guest has not powered off after `timeoutMs` (10,000 by default). Its disk is kept, and with
+   * `keepMemory` its memory too: then nothing is shut down, and the next start continues where it was, also after a reboot of
+   * the host. Does nothing when it is down already.
    *
    * @throws {VMNotFoundError}
    */
-  async stop(
-    vmId: string,
-    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
-  ): Promise<VMInfo> {
-    const { timeoutMs = DEFAULT_STOP_TIMEOUT_MS, signal } = options;
+  async stop(vmId: string, options: StopOptions = {}): Promise<VMInfo> {
+    const { timeoutMs = DEFAULT_STOP_TIMEOUT_MS, keepMemory = false, signal } = options;
     assertTimeout("timeoutMs", timeoutMs);
     return await this.#operate(vmId, "stop", signal, (record) =>
-      stopVm(this.#context, this.#channels, record, { timeoutMs }),
+      keepMemory
+        ? hibernateVm(this.#context, this.#channels, record, signal)
+        : stopVm(this.#context, this.#channels, record, { timeoutMs }),
     );
+  }
+
+  /**
+   * Saves a VM as it is now, under a name; the VM goes on. New VMs are made from it with {@link SmolVMManager.restore}.
+   *
+   * @throws {VMNotFoundError} {@link InvalidStateError}
+   * @throws {SmolVMError} `SNAPSHOT_ALREADY_EXISTS`, `NO_SPACE`, before anything is done.
+   */
+  async snapshot(vmId: string, options: SnapshotOptions = {}): Promise<SnapshotInfo> {
+    assertSnapshotOptions(options);
+    const { name = null, includeMemory = true, signal } = options;
+    return await withOperation(
+      this.#context,
+      checkVmId(vmId),
+      "snapshot",
+      (record) => takeSnapshot(this.#context, this.#channels, record, { name, includeMemory, signal }),
+      signal,
+    );
+  }
+
+  /** All snapshots of the data directory, oldest first; with `vmId`, those of that VM. */
+  listSnapshots(options: { readonly vmId?: string } = {}): readonly SnapshotInfo[] {
+    const all = this.#context.snapshots.list().map(toSnapshotInfo);
+    return options.vmId === undefined ? all : all.filter(({ vmId }) => vmId === options.vmId);
+  }
+
+  /**
+   * A snapshot, by its id or name.
+   *
+   * @throws {SmolVMError} `SNAPSHOT_NOT_FOUND`.
+   */
+  getSnapshot(idOrName: string): SnapshotInfo {
+    return toSnapshotInfo(this.#context.snapshots.get(idOrName));
+  }
+
+  /**
+   * Deletes a snapshot, by its id or name. What VMs and other snapshots share with it stays as long as they need it.
+   *
+   * @throws {SmolVMError} `SNAPSHOT_NOT_FOUND`.
+   */
+  async deleteSnapshot(idOrName: string): Promise<void> {
+    this.#context.snapshots.remove(this.#context.snapshots.get(idOrName).id);
+    await releaseLayers(this.#context);
+  }
+
+  /**
+   * Makes a VM from a snapshot, by its id or name, and starts it: with memory it continues where the other was, else it boots
+   * from the other's disk. Any number of VMs can be made from one snapshot, each under an identity of its own.
+   *
+   * @throws {SmolVMError} `SNAPSHOT_NOT_FOUND`, `SNAPSHOT_CORRUPT`, `SNAPSHOT_INCOMPATIBLE`, before anything is made; and what
+   * {@link SmolVMManager.start} throws: nothing is left then.
+   */
+  async restore(idOrName: string, options: RestoreOptions = {}): Promise<VMInfo> {
+    assertKnownOptions("fromSnapshot()", options, ["vmId", "env", "network", "bootTimeoutMs", "signal"]);
+    assertTimeout("bootTimeoutMs", options.bootTimeoutMs);
+    const { definition, origin } = await planRestore(this.#context, idOrName, options);
+    return await this.launchFrom(definition, origin, options);
+  }
+
+  /**
+   * Makes VMs that continue from a running VM's state as of now, its processes included, each under an identity of its own. The
+   * VM goes on; it stands still only while what has changed in its memory is copied. That one of them fails does not harm the
+   * others.
+   *
+   * @returns one result for each of them, in the order of `names`.
+   * @throws {VMNotFoundError} {@link InvalidStateError} {@link VMAlreadyExistsError} before anything is done.
+   */
+  async fork(vmId: string, options: ForkOptions = {}): Promise<PromiseSettledResult<VMInfo>[]> {
+    await using source = await this.openFork(vmId, options);
+    return await settleEach(source.children, (child) => this.launchFrom(child, source.origin, options));
+  }
+
+  /** For the classes of this package. @internal */
+  async openFork(vmId: string, options: ForkOptions): Promise<ForkSource> {
+    const names = forkNames(options);
+    assertTimeout("bootTimeoutMs", options.bootTimeoutMs);
+    const { signal } = options;
+    return await withOperation(
+      this.#context,
+      checkVmId(vmId),
+      "snapshot",
+      (record) => openFork(this.#context, this.#channels, record, { names, signal }),
+      signal,
+    );
+  }
+
+  /** For the classes of this package. @internal */
+  async launchFrom(
+    definition: VMDefinition,
+    origin: Origin,
+    options: { readonly bootTimeoutMs?: number; readonly signal?: AbortSignal },
+  ): Promise<VMInfo> {
+    const { bootTimeoutMs, signal } = options;
+    const { id } = await createVm(this.#context, definition, { origin, signal });
+    try {
+      return await this.start(id, {
+        ...(bootTimeoutMs === undefined ? {} : { bootTimeoutMs }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+    } catch (error) {
+      await this.delete(id);
+      throw error;
+    }
   }
 
   /**

@@ -1,6 +1,5 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
-import type { Backend, DiskSpec, LaunchSpec } from "../backends/backend.ts";
+import type { Backend, LaunchSpec } from "../backends/backend.ts";
 import { createQcow2Overlay, readQcow2Header } from "../images/qcow2-overlay.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import type { Template } from "../templates/template.ts";
@@ -17,20 +16,10 @@ export async function findTemplate(
   spec: LaunchSpec,
 ): Promise<Template | undefined> {
   // A disk that was written to, in this VM or in an earlier one that left it, does not belong to a template's memory.
-  if (record.status !== "created" || record.diskPath === null) return undefined;
+  if (record.status !== "created" || record.diskPath === null || record.layer !== null) return undefined;
   const wanted = templateOf(record, backend, spec);
   if (wanted === undefined || (await readQcow2Header(record.diskPath))?.isEmpty !== true) return undefined;
   return await context.templates.find(wanted.key);
-}
-
-/** A VM's disk with all that lies below it. */
-export async function diskOf(context: ManagerContext, record: VMRecord): Promise<DiskSpec> {
-  const rootfs = { path: record.config.rootfsPath, format: "raw", backing: undefined } as const;
-  if (record.diskPath === null) return rootfs;
-  const below = (await readQcow2Header(record.diskPath))?.backingPath;
-  const isTemplate = below !== undefined && dirname(dirname(below)) === context.templates.dir;
-  const backing: DiskSpec = isTemplate ? { path: below, format: "qcow2", backing: rootfs } : rootfs;
-  return { path: record.diskPath, format: "qcow2", backing };
 }
 
 /** The size that the VM's disk has to be given, where it is smaller than it should be; else undefined. */

@@ -2,7 +2,7 @@ import type { Backend, LaunchedVmm, LaunchSpec, VmmPaths } from "../backends/bac
 import type { StartFrom } from "../config/start-from.ts";
 import type { StartedFrom } from "../config/vm-info.ts";
 import { HostError, SmolVMError } from "../errors/smolvm-error.ts";
-import { type Accelerator, chooseAccelerator } from "../host/accelerator.ts";
+import { chooseAccelerator } from "../host/accelerator.ts";
 import { debugLog } from "../process/debug-log.ts";
 import type { Template } from "../templates/template.ts";
 import type { VMRecord } from "../state/vm-record.ts";
@@ -13,7 +13,12 @@ import { announceEmulation } from "./emulation-notice.ts";
 import { assertState, isDone } from "./effective-status.ts";
 import { applyEnv } from "./environment.ts";
 import { introduceGuest } from "./introduce-guest.ts";
-import { diskOf, findTemplate, missingDiskSize, rebaseOnTemplate } from "./start-source.ts";
+import { launchSpecOf } from "./launch-spec.ts";
+import { flatMemoryOf } from "./snapshots/flat-memory.ts";
+import { filesOf, type SavedLayer } from "./snapshots/layer-chain.ts";
+import { releaseLayers } from "./snapshots/release-layers.ts";
+import { assertRestorable, savedStateOf } from "./snapshots/saved-state.ts";
+import { findTemplate, missingDiskSize, rebaseOnTemplate } from "./start-source.ts";
 import { makeVmDirs } from "./vm-files.ts";
 import { endVmm } from "./vmm.ts";
 
@@ -45,9 +50,14 @@ export async function startVm(
   if (record.imageId !== null) await context.images.resolve(record.imageId);
   if (accelerator === "tcg") announceEmulation(reason);
 
+  const { from } = options;
+  const saved = from === "auto" && record.savedLayer !== null ? savedStateOf(context, record.savedLayer) : undefined;
+  // Before anything changes.
+  if (saved !== undefined) await assertRestorable(context, backend, record, saved);
+
   // One that is on its way out still holds the disk.
   await endVmm(record.vmm);
-  const start = new Start(context, channels, record, { backend, accelerator });
+  const start = new Start(context, channels, record, { backend, saved });
   const deadline = AbortSignal.timeout(options.bootTimeoutMs);
   const signal = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
   try {
@@ -74,33 +84,60 @@ class Start {
   readonly #channels: ChannelPool;
   readonly #record: VMRecord;
   readonly #backend: Backend;
-  readonly #accelerator: Accelerator;
+  readonly #saved: SavedLayer | undefined;
   #vmm: LaunchedVmm | undefined;
 
   constructor(
     context: ManagerContext,
     channels: ChannelPool,
     record: VMRecord,
-    on: { readonly backend: Backend; readonly accelerator: Accelerator },
+    on: { readonly backend: Backend; readonly saved: SavedLayer | undefined },
   ) {
     this.#context = context;
     this.#channels = channels;
     this.#record = record;
     this.#backend = on.backend;
-    this.#accelerator = on.accelerator;
+    this.#saved = on.saved;
     const paths = pathsOf(context, record);
     makeVmDirs(paths);
     this.logs = new StartLogs(paths);
   }
 
   async run(options: StartOptions & { readonly signal: AbortSignal }): Promise<void> {
+    if (this.#saved !== undefined) {
+      await this.#continue(this.#saved, options);
+      return;
+    }
     const template =
       options.from === "cold"
         ? undefined
-        : await findTemplate(this.#context, this.#record, this.#backend, await this.#spec());
+        : await findTemplate(
+            this.#context,
+            this.#record,
+            this.#backend,
+            await launchSpecOf(this.#context, this.#record),
+          );
     if (options.from === "template" && template === undefined) throw noTemplate(this.#record);
     if (template !== undefined && (await this.#restore(template, options))) return;
-    await this.#bring(await this.#spec(), "cold", options);
+    await this.#bring(await launchSpecOf(this.#context, this.#record), { startedFrom: "cold" }, options);
+  }
+
+  /** From memory that was saved: the VM's own, or that of the VM which it is made of. */
+  async #continue(saved: SavedLayer, options: StartOptions & { readonly signal: AbortSignal }): Promise<void> {
+    const { purpose, memory } = saved.manifest;
+    const { statePath } = filesOf(this.#context, saved.id);
+    const { includesMemory } = memory.state;
+    const spec = {
+      ...(await launchSpecOf(this.#context, this.#record)),
+      state: { path: statePath, includesMemory },
+    } as const;
+    if (includesMemory) {
+      await this.#bring(spec, { startedFrom: purpose }, options);
+      return;
+    }
+    const { path, ready } = await flatMemoryOf(this.#context, saved, options.signal);
+    const mapped = { ...spec, memory: { path, sharing: "private" } } as const;
+    await this.#bring(mapped, { startedFrom: purpose, memoryReady: ready, memoryLayer: saved.id }, options);
   }
 
   /** Ends what was begun. */
@@ -117,12 +154,12 @@ class Start {
     if (!(await rebaseOnTemplate(this.#context, { ...this.#record, diskPath }, template))) return false;
     const { memoryPath, statePath } = template;
     const spec = {
-      ...(await this.#spec()),
+      ...(await launchSpecOf(this.#context, this.#context.vms.get(this.#record.id))),
       memory: { path: memoryPath, sharing: "private" },
       state: { path: statePath, includesMemory: false },
     } as const;
     try {
-      await this.#bring(spec, "template", options);
+      await this.#bring(spec, { startedFrom: "template" }, options);
       return true;
     } catch (error) {
       const isVmmAtFault = error instanceof HostError && error.code === "VMM_FAILED";
@@ -136,14 +173,16 @@ class Start {
 
   async #bring(
     spec: LaunchSpec,
-    startedFrom: StartedFrom,
+    source: StartSource,
     options: StartOptions & { readonly signal: AbortSignal },
   ): Promise<void> {
     const { id, config } = this.#record;
     const { signal, bootTimeoutMs } = options;
-    const accelerator = this.#accelerator;
+    const { accelerator } = spec;
+    const { startedFrom, memoryLayer, memoryReady } = source;
     this.#vmm = await this.#backend.launch(spec, {
       signal,
+      memoryReady,
       onSpawn: (vmm) => this.#context.vms.setVmm(id, { vmm, accelerator }),
     });
     // A disk that was laid on a template's is as large as that.
@@ -154,21 +193,19 @@ class Start {
     const record = this.#context.vms.get(id);
     const guestPhases = await introduceGuest(this.#channels, record, this.#vmm, { bootTimeoutMs, signal, growRoot });
     const phases = [...this.#vmm.phases, ...guestPhases];
-    this.#context.vms.setRunning(id, { startedFrom, phases, memoryPath: spec.memory?.path });
+    this.#context.vms.setRunning(id, { startedFrom, phases, memoryPath: spec.memory?.path, memoryLayer });
     await applyEnv(this.#context, this.#channels, id, { told: record.config.env, signal });
     this.#vmm.detach();
+    // Nothing continues from it a second time.
+    if (this.#record.savedLayer !== null) await releaseLayers(this.#context);
   }
+}
 
-  async #spec(): Promise<LaunchSpec> {
-    const { config, network } = this.#record;
-    return {
-      ...config,
-      disk: await diskOf(this.#context, this.#record),
-      network,
-      accelerator: this.#accelerator,
-      paths: pathsOf(this.#context, this.#record),
-    };
-  }
+/** What a VM continues from. */
+interface StartSource {
+  readonly startedFrom: StartedFrom;
+  readonly memoryReady?: Promise<void>;
+  readonly memoryLayer?: string;
 }
 
 async function resizeDisk(

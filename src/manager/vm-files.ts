@@ -8,6 +8,8 @@ export const DISK_DIR = "disks";
 export const VM_DIR = "vms";
 /** Directory of the templates, with an entry per template. */
 export const TEMPLATE_DIR = "templates";
+/** Directory of saved memory, with an entry per layer. */
+export const LAYER_DIR = "layers";
 
 /** Where the files of one VM are. All of them, so that deleting is complete. */
 export function vmPaths(dataDir: string, vmId: string, vmSocketDir: string): VmmPaths {
@@ -23,6 +25,11 @@ export function vmPaths(dataDir: string, vmId: string, vmSocketDir: string): Vmm
 /** The overlay of one VM. */
 export function overlayPath(dataDir: string, vmId: string): string {
   return join(dataDir, DISK_DIR, `${vmId}.qcow2`);
+}
+
+/** The overlay of a VM above a layer. */
+export function overlayAbove(dataDir: string, vmId: string, layerId: string): string {
+  return join(dataDir, DISK_DIR, `${vmId}.${layerId}.qcow2`);
 }
 
 /** Makes the directories of one VM, for its owner alone. */

@@ -17,6 +17,8 @@ export interface NewVM {
   readonly socketDir: string;
   /** The layer on which its disk lies. */
   readonly layer?: string | null;
+  /** The layer from whose memory it continues at its first start. */
+  readonly savedLayer?: string | null;
   readonly expiresAtMs?: number | null;
   readonly pool?: string | null;
 }
@@ -56,9 +58,9 @@ export class VMRepository {
     return this.#db.transaction(() => {
       if (this.find(vmId)) throw new VMAlreadyExistsError(vmId);
       this.#db.run(
-        `INSERT INTO vms (id, home, status, config, network, backend, image_id, disk_path, socket_dir, layer, expires_at, pool,
-                          created_at, operation, operation_pid, operation_birth)
-         VALUES (?, ?, 'created', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'create', ?, ?)`,
+        `INSERT INTO vms (id, home, status, config, network, backend, image_id, disk_path, socket_dir, layer, saved_layer, expires_at,
+                          pool, created_at, operation, operation_pid, operation_birth)
+         VALUES (?, ?, 'created', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'create', ?, ?)`,
         vmId,
         vmId,
         JSON.stringify(vm.config),
@@ -68,6 +70,7 @@ export class VMRepository {
         vm.diskPath,
         vm.socketDir,
         vm.layer ?? null,
+        vm.savedLayer ?? null,
         vm.expiresAtMs ?? null,
         vm.pool ?? null,
         Date.now(),
@@ -170,6 +173,16 @@ export class VMRepository {
       start.memoryLayer ?? null,
       vmId,
     );
+  }
+
+  /** Its memory as of now is saved in this layer. */
+  setMemoryLayer(vmId: string, layer: string): void {
+    this.#db.run("UPDATE vms SET memory_layer = ? WHERE id = ?", layer, vmId);
+  }
+
+  /** Its next start continues from this layer's memory. */
+  setSavedLayer(vmId: string, layer: string): void {
+    this.#db.run("UPDATE vms SET saved_layer = ? WHERE id = ?", layer, vmId);
   }
 
   /** Its virtual CPUs stand still. */

@@ -1,12 +1,13 @@
 import { createHash, randomBytes } from "node:crypto";
-import { type Dirent, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
-import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { type Dirent, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { problemOf as problemOfFile, stampOf } from "../host/file-stamp.ts";
 import { makePrivateDir } from "../host/paths.ts";
 import { acquireLock } from "../process/claim-lock.ts";
 import { debugLog } from "../process/debug-log.ts";
 import { identifySelf, isProcessAlive, type ProcessIdentity } from "../process/process-identity.ts";
-import { type FileStamp, parseTemplateManifest, type Template, type TemplateShape } from "./template.ts";
+import { parseTemplateManifest, type Template, type TemplateShape } from "./template.ts";
 
 const MANIFEST = "template.json";
 const STAGING_PREFIX = ".staging-";
@@ -75,8 +76,8 @@ export class TemplateStore {
       key,
       createdAt: new Date().toISOString(),
       shape,
-      memory: await stampOf(staged.memoryPath),
-      disk: await stampOf(staged.diskPath),
+      memory: stampOf(staged.memoryPath),
+      disk: stampOf(staged.diskPath),
       state: { sha256: digest(await readFile(staged.statePath)) },
     } as const;
     await writeFile(join(staged.dir, MANIFEST), JSON.stringify(manifest, undefined, 2), { mode: 0o400 });
@@ -87,10 +88,23 @@ export class TemplateStore {
     return { name, manifest, dir, ...filesIn(dir) };
   }
 
-  /** No VM starts from it any more. Its disk stays, since disks of VMs may lie on it, until {@link sweep}. */
+  /**
+   * No VM starts from it any more. Its disk and memory stay until {@link sweep}, since disks of VMs and snapshots may lie on
+   * them.
+   */
   async retire(name: string): Promise<void> {
-    const { memoryPath, statePath } = filesIn(join(this.dir, name));
-    for (const path of [join(this.dir, name, MANIFEST), statePath, memoryPath]) await rm(path, { force: true });
+    const { statePath } = filesIn(join(this.dir, name));
+    for (const path of [join(this.dir, name, MANIFEST), statePath]) await rm(path, { force: true });
+  }
+
+  /** Where the memory of a template lies, whether or not VMs still start from it. */
+  memoryPath(name: string): string {
+    return filesIn(join(this.dir, name)).memoryPath;
+  }
+
+  /** Where the disk of a template lies, whether or not VMs still start from it. */
+  diskPath(name: string): string {
+    return filesIn(join(this.dir, name)).diskPath;
   }
 
   /** Removes the directories of retired templates whose disk no VM uses. */
@@ -157,23 +171,15 @@ function filesIn(dir: string): Omit<StagedTemplate, "dir"> {
 }
 
 async function problemOf({ manifest, memoryPath, statePath, diskPath }: Template): Promise<string | undefined> {
+  const memory = problemOfFile(memoryPath, manifest.memory);
+  if (memory !== undefined) return `its memory ${memory}`;
+  const disk = problemOfFile(diskPath, manifest.disk);
+  if (disk !== undefined) return `its disk ${disk}`;
   try {
-    if (!isSame(manifest.memory, statSync(memoryPath))) return "its memory was written to";
-    if (!isSame(manifest.disk, statSync(diskPath))) return "its disk was written to";
-    if (digest(await readFile(statePath)) !== manifest.state.sha256) return "its state is damaged";
-    return undefined;
+    return digest(await readFile(statePath)) === manifest.state.sha256 ? undefined : "its state is damaged";
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-function isSame(stamp: FileStamp, stats: { size: number; mtimeMs: number; ino: number }): boolean {
-  return stamp.sizeBytes === stats.size && stamp.mtimeMs === stats.mtimeMs && stamp.inode === stats.ino;
-}
-
-async function stampOf(path: string): Promise<FileStamp> {
-  const { size, mtimeMs, ino } = await stat(path);
-  return { sizeBytes: size, mtimeMs, inode: ino };
 }
 
 function digest(bytes: Uint8Array): string {

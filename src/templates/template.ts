@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import type { FileStamp } from "../host/file-stamp.ts";
 
 /** What VMs must have in common to continue from one template; none of it is a path or a name. */
 export interface TemplateShape {
@@ -10,13 +11,6 @@ export interface TemplateShape {
   readonly accelerator: string;
   /** Whether it has a network interface. */
   readonly hasNetwork: boolean;
-}
-
-/** A file as it was when the template was finished: whoever writes to it afterwards changes its time. */
-export interface FileStamp {
-  readonly sizeBytes: number;
-  readonly mtimeMs: number;
-  readonly inode: number;
 }
 
 /** The content of a template's `template.json`. */

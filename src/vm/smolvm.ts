@@ -2,6 +2,8 @@ import { parseVmConfig } from "../config/parse-vm-config.ts";
 import { assertKnownOptions } from "../config/known-options.ts";
 import type { Environment } from "../config/environment.ts";
 import { assertStartFrom } from "../config/start-from.ts";
+import type { SnapshotInfo } from "../config/snapshot-info.ts";
+import type { ForkOptions, SnapshotOptions } from "../config/snapshot-options.ts";
 import { assertTimeout } from "../config/timeout.ts";
 import type { VMInfo } from "../config/vm-info.ts";
 import type { VMState } from "../config/vm-state.ts";
@@ -12,7 +14,8 @@ import type { RunCommandOptions } from "../guest/command/run-command.ts";
 import type { GuestProcess } from "../guest/processes/guest-process.ts";
 import type { SpawnOptions } from "../guest/processes/spawn-process.ts";
 import type { Terminal, TerminalOptions } from "../guest/processes/terminal.ts";
-import { SmolVMManager } from "../manager/smolvm-manager.ts";
+import { settleEach } from "../manager/settle-each.ts";
+import { SmolVMManager, type StopOptions } from "../manager/smolvm-manager.ts";
 import type { Connect } from "./connect.ts";
 import { VMFiles } from "./files/files.ts";
 import { openTerminal, run, spawn } from "./processes/commands.ts";
@@ -23,7 +26,9 @@ import { VMPorts } from "./ports/vm-ports.ts";
 import { waitForPort } from "./ports/wait-for-port.ts";
 import {
   type SmolVMCreateOptions,
+  givenOptions,
   type SmolVMFromIdOptions,
+  type SmolVMFromSnapshotOptions,
   type SmolVMLaunchOptions,
   splitOptions,
   type StartVMOptions,
@@ -130,6 +135,35 @@ export class SmolVM implements AsyncDisposable {
     return new SmolVM(manager, manager.get(vmId), false);
   }
 
+  /**
+   * Makes a VM from a snapshot, by its id or name, and starts it. With memory it continues where the other VM was, processes
+   * included; else it boots from the other's disk. It has an identity of its own: id, name, addresses, randomness.
+   *
+   * @throws {SmolVMError} `SNAPSHOT_NOT_FOUND`, `SNAPSHOT_CORRUPT`, `SNAPSHOT_INCOMPATIBLE`, and what {@link SmolVM.start} throws;
+   * nothing of the VM is left then.
+   *
+   * @example
+   * ```ts
+   * import { SmolVM } from "smolvm";
+   *
+   * await using vm = await SmolVM.launch();
+   * await vm.files.write("/root/data", "expensive to make");
+   * const { id } = await vm.snapshot();
+   * await using copy = await SmolVM.fromSnapshot(id, { env: { COPY: "1" } });
+   * console.log(await copy.files.readText("/root/data"));
+   * ```
+   */
+  static async fromSnapshot(idOrName: string, options: SmolVMFromSnapshotOptions = {}): Promise<SmolVM> {
+    const { dataDir, socketDir, imageDir, ...restore } = options;
+    const manager = new SmolVMManager(givenOptions({ dataDir, socketDir, imageDir }));
+    try {
+      return new SmolVM(manager, await manager.restore(idOrName, restore), true);
+    } catch (error) {
+      await manager.close();
+      throw error;
+    }
+  }
+
   get vmId(): string {
     return this.#info.vmId;
   }
@@ -184,10 +218,13 @@ export class SmolVM implements AsyncDisposable {
    * Shuts the VM down; by force what has not ended after `timeoutMs` (3,000 by default). The disk is kept. Does nothing when it
    * is down already. Ports that this handle has exposed are so no more.
    *
+   * With `keepMemory` nothing is shut down: memory and processes are saved, and the next `start()` continues where the VM was, also
+   * after a reboot of the host.
+   *
    * @returns this VM, for chaining.
    */
-  async stop(options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<this> {
-    assertKnownOptions("stop()", options, ["timeoutMs", "signal"]);
+  async stop(options: StopOptions = {}): Promise<this> {
+    assertKnownOptions("stop()", options, ["timeoutMs", "keepMemory", "signal"]);
     await this.#refreshAfter(this.#manager.stop(this.vmId, { timeoutMs: DEFAULT_STOP_TIMEOUT_MS, ...options }));
     await this.#ports.unexposeAll();
     return this;
@@ -216,6 +253,54 @@ export class SmolVM implements AsyncDisposable {
     assertKnownOptions("resume()", options, ["signal"]);
     await this.#refreshAfter(this.#manager.resume(this.vmId, options));
     return this;
+  }
+
+  /**
+   * Saves the VM as it is now: its disk and, if it runs, its memory and processes. It goes on; while it runs it stands still only
+   * as long as what has changed in its memory is copied. A later snapshot stores only what has changed since the one before.
+   *
+   * @param options - `name`, `includeMemory` (true).
+   * @throws {SmolVMError} `SNAPSHOT_ALREADY_EXISTS`, `NO_SPACE`, before anything is done.
+   */
+  async snapshot(options: SnapshotOptions = {}): Promise<SnapshotInfo> {
+    return await this.#manager.snapshot(this.vmId, options);
+  }
+
+  /**
+   * Makes VMs that continue from this one's state as of now, its processes included, each under an identity of its own. This VM
+   * goes on; it stands still only while what has changed in its memory is copied. Each of them is owned by whoever called: at the
+   * end of `await using` it is deleted.
+   *
+   * @param options - `count` (1), `names` (ids of the new VMs).
+   * @returns how each of them came out, in the order of `names`: one that fails does not harm the others.
+   * @throws {InvalidStateError} {@link VMAlreadyExistsError} before anything is done.
+   *
+   * @example
+   * ```ts
+   * import { SmolVM } from "smolvm";
+   *
+   * await using vm = await SmolVM.launch();
+   * await vm.run("echo prepared > /root/state");
+   * for (const fork of await vm.fork({ count: 3 })) {
+   *   if (fork.status === "rejected") throw fork.reason;
+   *   await using child = fork.value;
+   *   console.log(child.vmId, (await child.run("cat /root/state")).stdout);
+   * }
+   * ```
+   */
+  async fork(options: ForkOptions = {}): Promise<PromiseSettledResult<SmolVM>[]> {
+    await using source = await this.#manager.openFork(this.vmId, options);
+    const { dataDir, socketDir, imageDir } = this.#manager;
+    return await settleEach(source.children, async (child) => {
+      // Each is a handle by itself: closing one closes nothing of the others.
+      const manager = new SmolVMManager({ dataDir, socketDir, imageDir });
+      try {
+        return new SmolVM(manager, await manager.launchFrom(child, source.origin, options), true);
+      } catch (error) {
+        await manager.close();
+        throw error;
+      }
+    });
   }
 
   /** Deletes the VM for good: process, disk (unless `retainDiskOnDelete`), logs, record. May be called again. */

@@ -1,3 +1,4 @@
+import type { RestoreOptions } from "../config/snapshot-options.ts";
 import type { CreateOptions } from "../manager/smolvm-manager.ts";
 import type { SmolVMManagerOptions } from "../manager/manager-options.ts";
 import type { StartFrom } from "../config/start-from.ts";
@@ -29,6 +30,9 @@ export interface SmolVMFromIdOptions extends SmolVMManagerOptions {
   readonly sshKeyPath?: string;
 }
 
+/** What {@link SmolVM.fromSnapshot} takes. */
+export interface SmolVMFromSnapshotOptions extends RestoreOptions, Omit<SmolVMManagerOptions, "backend"> {}
+
 /** The three kinds of options apart from each other. What is unknown stays with the config, which refuses it. */
 export function splitOptions(options: SmolVMCreateOptions): {
   readonly manager: SmolVMManagerOptions;
@@ -37,13 +41,13 @@ export function splitOptions(options: SmolVMCreateOptions): {
 } {
   const { dataDir, socketDir, imageDir, signal, onProgress, ...config } = options;
   return {
-    manager: defined({ dataDir, socketDir, imageDir, backend: config.backend }),
-    create: defined({ signal, onProgress }),
+    manager: givenOptions({ dataDir, socketDir, imageDir, backend: config.backend }),
+    create: givenOptions({ signal, onProgress }),
     config,
   };
 }
 
 /** The properties that have a value. */
-function defined<T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+export function givenOptions<T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never;
 }

@@ -80,7 +80,9 @@ export class QemuBackend implements Backend {
 
   machineIdentity(spec: LaunchSpec): string {
     const files = { kernelPath: "/kernel", initrdPath: spec.initrdPath === undefined ? undefined : "/initrd" };
-    return JSON.stringify([process.arch, buildCommandLine({ ...withoutNames(spec), ...files })]);
+    // What the interface is connected to is no part of the machine.
+    const interfaces = { network: null, hasIdleInterface: spec.network !== null || spec.hasIdleInterface === true };
+    return JSON.stringify([process.arch, buildCommandLine({ ...withoutNames(spec), ...files, ...interfaces })]);
   }
 
   async version(): Promise<string> {

@@ -51,11 +51,11 @@ describe("the store of templates", () => {
     });
   }
 
-  test("keeps the disk of a retired one as long as VMs lie on it, beside its successor", async (t) => {
+  test("keeps disk and memory of a retired one as long as VMs or snapshots lie on it, beside its successor", async (t) => {
     const store = new TemplateStore(join(temporaryDir(t), "templates"));
     const old = await publish(store);
     await store.retire(old.name);
-    assert.ok(existsSync(old.diskPath) && !existsSync(old.memoryPath));
+    assert.ok(existsSync(old.diskPath) && existsSync(old.memoryPath) && !existsSync(old.statePath));
     const next = await publish(store);
     assert.equal((await store.find(KEY))?.name, next.name);
     store.sweep((name) => name === old.name);
