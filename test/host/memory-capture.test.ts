@@ -75,7 +75,7 @@ class Subject implements AsyncDisposable {
     await composeMemory({ targetPath, sizeBytes: SIZE_BYTES, basePath, pages });
     await this.holder.dump(dumpPath);
     assert.ok(readFileSync(targetPath).equals(readFileSync(dumpPath)), message);
-    for (const path of [targetPath, `${targetPath}.extents`, dumpPath]) rmSync(path);
+    for (const path of [targetPath, `${targetPath}.extents`, dumpPath]) rmSync(path, { force: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

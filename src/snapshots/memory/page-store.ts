@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { open, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { PAGE_BYTES } from "./page.ts";
-import { readFully, writeFully } from "./file-bytes.ts";
+import { fileFailure, readFully, writeFully } from "./file-bytes.ts";
 
 /** Pages that lie in one buffer (8 MiB). */
 const BUFFER_PAGES = 2048;
@@ -43,10 +43,18 @@ export class PageStore {
     return buffer.subarray(start, start + count * PAGE_BYTES);
   }
 
-  /** Keeps the content of slots that are not in memory. */
+  /**
+   * Keeps the content of slots that are not in memory.
+   *
+   * @throws {HostError} `NO_SPACE` or `IO_ERROR`.
+   */
   async spill(slot: number, bytes: Buffer): Promise<void> {
-    const file = await (this.#overflow ??= openUnnamed(this.#directory));
-    await writeFully(file, bytes, this.#positionOf(slot));
+    try {
+      const file = await (this.#overflow ??= openUnnamed(this.#directory));
+      await writeFully(file, bytes, this.#positionOf(slot));
+    } catch (cause) {
+      throw fileFailure(this.#directory, cause);
+    }
   }
 
   /** The content of contiguous slots: a view of it, or read into `scratch`. */

@@ -154,6 +154,11 @@ test("nothing is left of a file that could not be written", async (t) => {
   assert.deepEqual(readdirSync(directory), []);
 });
 
+test("pages that fit neither into memory nor into the directory are an error of input and output", async (t) => {
+  const directory = join(temporaryDir(t), "absent");
+  await assert.rejects(capturedOf(CONTENT, { directory, hasBase: true, maxPagesInMemory: 1 }), { code: "IO_ERROR" });
+});
+
 test("a page that a parent holds already is not written again", async (t) => {
   const directory = temporaryDir(t);
   const paths = ["one", "two", "three"].map((name) => join(directory, name));
