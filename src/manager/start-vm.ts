@@ -14,7 +14,7 @@ import { assertState, isDone } from "./effective-status.ts";
 import { applyEnv } from "./environment.ts";
 import { introduceGuest } from "./introduce-guest.ts";
 import { launchSpecOf } from "./launch-spec.ts";
-import { flatMemoryOf } from "./snapshots/flat-memory.ts";
+import { flatMemoryOf, keepFlatMemory } from "./snapshots/flat-memory.ts";
 import { filesOf, type SavedLayer } from "./snapshots/layer-chain.ts";
 import { releaseLayers } from "./snapshots/release-layers.ts";
 import { assertRestorable, savedStateOf } from "./snapshots/saved-state.ts";
@@ -138,6 +138,9 @@ class Start {
     const { path, ready } = await flatMemoryOf(this.#context, saved, options.signal);
     const mapped = { ...spec, memory: { path, sharing: "private" } } as const;
     await this.#bring(mapped, { startedFrom: purpose, memoryReady: ready, memoryLayer: saved.id }, options);
+    if (purpose !== "hibernation") return;
+    await keepFlatMemory(this.#context, saved);
+    await releaseLayers(this.#context);
   }
 
   /** Ends what was begun. */
@@ -196,8 +199,8 @@ class Start {
     this.#context.vms.setRunning(id, { startedFrom, phases, memoryPath: spec.memory?.path, memoryLayer });
     await applyEnv(this.#context, this.#channels, id, { told: record.config.env, signal });
     this.#vmm.detach();
-    // Nothing continues from it a second time.
-    if (this.#record.savedLayer !== null) await releaseLayers(this.#context);
+    // What is not continued from was given up.
+    if (this.#record.savedLayer !== null && startedFrom === "cold") await releaseLayers(this.#context);
   }
 }
 

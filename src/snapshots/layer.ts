@@ -33,6 +33,8 @@ export interface SavedMemory {
   readonly pages: { readonly stamp: FileStamp; readonly sha256: string } | null;
   /** The template on whose memory the lowest layer's pages lie. */
   readonly base: { readonly template: string; readonly stamp: FileStamp } | null;
+  /** The flat file, where it is what holds the memory: then there are no pages, and nothing lies below. */
+  readonly whole?: FileStamp | undefined;
 }
 
 /** What is known of a finished layer's files. */

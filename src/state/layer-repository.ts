@@ -124,6 +124,11 @@ export class LayerRepository<Manifest = unknown> {
     this.#db.run("UPDATE layers SET maker_pid = NULL, maker_birth = NULL WHERE id = ?", id);
   }
 
+  /** Its memory needs nothing below it any more. */
+  cutMemory(id: string, manifest: Manifest): void {
+    this.#db.run("UPDATE layers SET manifest = ?, memory_parent = NULL WHERE id = ?", JSON.stringify(manifest), id);
+  }
+
   /** Adds a layer that is whole from the start, as one that was imported is. */
   add(layer: NewLayer & { readonly id: string; readonly manifest: Manifest }): void {
     this.#db.run(

@@ -18,7 +18,8 @@ export async function assertIntact(context: ManagerContext, layerId: string): Pr
   const layer = context.layers.get(layerId);
   if (!hasMemory(layer)) return;
   for (const { id, manifest } of memoryLayers(context, layerId)) {
-    const { pages, base } = manifest.memory;
+    const { pages, base, whole } = manifest.memory;
+    if (whole !== undefined) assertSame(filesOf(context, id).memoryPath, whole);
     if (pages !== null) assertSame(filesOf(context, id).pagesPath, pages.stamp);
     if (base !== null) assertSame(context.templates.memoryPath(base.template), base.stamp);
   }

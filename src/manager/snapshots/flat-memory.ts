@@ -1,5 +1,6 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { SmolVMError } from "../../errors/smolvm-error.ts";
 import { type FileStamp, problemOf, stampOf } from "../../host/file-stamp.ts";
 import { acquireLock } from "../../process/claim-lock.ts";
 import { debugLog } from "../../process/debug-log.ts";
@@ -15,6 +16,14 @@ export interface FlatMemory {
   readonly path: string;
   /** The file has its size at once, and its content when this resolves. */
   readonly ready: Promise<void>;
+}
+
+/** The files that make up a memory. */
+export interface MemorySources {
+  /** A file of the memory's size; undefined: zeros. */
+  readonly basePath: string | undefined;
+  /** Pages files to lay over it, the oldest first. */
+  readonly pages: readonly string[];
 }
 
 /** Those that this process is making. */
@@ -40,6 +49,18 @@ export async function flatMemoryOf(
   return await made;
 }
 
+/**
+ * Lets the flat file of a layer be what holds its memory, as VMs map it anyway: pages and layers below are needed no more. So a VM
+ * that is hibernated again and again takes up no more room each time.
+ */
+export async function keepFlatMemory(context: ManagerContext, layer: SavedLayer): Promise<void> {
+  const { memoryPath, pagesPath } = filesOf(context, layer.id);
+  if (layer.manifest.memory.whole !== undefined) return;
+  const memory = { ...layer.manifest.memory, pages: null, base: null, whole: stampOf(memoryPath) };
+  context.layers.cutMemory(layer.id, { ...layer.manifest, memory });
+  await rm(pagesPath, { force: true });
+}
+
 async function make(
   context: ManagerContext,
   layer: SavedLayer,
@@ -52,7 +73,9 @@ async function make(
       await lock[Symbol.asyncDispose]();
       return { path, ready: Promise.resolve() };
     }
-    const sizeBytes = layer.manifest.memory.memoryMiB * MIB;
+    const { memoryMiB, whole } = layer.manifest.memory;
+    if (whole !== undefined) throw new SmolVMError("SNAPSHOT_CORRUPT", `${path} was written to`, { details: { path } });
+    const sizeBytes = memoryMiB * MIB;
     const { basePath, pages } = partsOf(context, layer);
     await rm(path, { force: true });
     const allocated = await allocateMemory(path, sizeBytes, basePath);
@@ -76,16 +99,17 @@ async function fill(order: ComposeOptions, lock: AsyncDisposable): Promise<void>
   debugLog("memory.composed", { path, durationMs: performance.now() - startMs });
 }
 
-/** What makes up a memory: from the nearest layer below that has a flat file, else from the template, else from nothing. */
-function partsOf(
-  context: ManagerContext,
-  layer: SavedLayer,
-): { readonly basePath: string | undefined; readonly pages: readonly string[] } {
+/** What makes up a memory: from the nearest layer below that is kept as one file, else from the template, else from nothing. */
+export function partsOf(context: ManagerContext, layer: SavedLayer): MemorySources {
   const layers = memoryLayers(context, layer.id);
+  const lowest = layers.findLastIndex(({ manifest }) => manifest.memory.whole !== undefined);
+  const whole = layers[lowest];
   const base = layers[0]?.manifest.memory.base ?? null;
+  const template = base === null ? undefined : context.templates.memoryPath(base.template);
   return {
-    basePath: base === null ? undefined : context.templates.memoryPath(base.template),
+    basePath: whole === undefined ? template : filesOf(context, whole.id).memoryPath,
     pages: layers
+      .slice(lowest + 1)
       .filter(({ manifest }) => manifest.memory.pages !== null)
       .map(({ id }) => filesOf(context, id).pagesPath),
   };
