@@ -11,6 +11,8 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
   ["stop", async () => (await import("./commands/stop.ts")).registerStop],
   ["pause", async () => (await import("./commands/pause.ts")).registerPause],
   ["resume", async () => (await import("./commands/resume.ts")).registerResume],
+  ["fork", async () => (await import("./commands/fork.ts")).registerFork],
+  ["snapshot", async () => (await import("./commands/snapshot.ts")).registerSnapshot],
   ["rm", async () => (await import("./commands/rm.ts")).registerRm],
   ["ls", async () => (await import("./commands/ls.ts")).registerLs],
   ["inspect", async () => (await import("./commands/inspect.ts")).registerInspect],
