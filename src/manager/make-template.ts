@@ -44,6 +44,8 @@ export async function ensureTemplate(context: ManagerContext, order: TemplateOrd
   const staged = await context.templates.stage();
   try {
     await bootAndFreeze(context, order, staged);
+    // Copies of the memory then need not look for what it holds. Nobody writes to it any more.
+    await writeExtents(staged.memoryPath, order.signal);
     return await context.templates.publish(staged, order.key, order.shape);
   } finally {
     await rm(staged.dir, { recursive: true, force: true });
@@ -83,8 +85,6 @@ async function bootAndFreeze(context: ManagerContext, order: TemplateOrder, stag
     await warmUp(backend.channelSocketPath(paths, 0), shape.hasNetwork, signal);
     await freeze(backend, paths, { statePath: staged.statePath, signal });
     vmm.detach();
-    // Copies of the memory then need not look for what it holds.
-    await writeExtents(staged.memoryPath);
     debugLog("template.frozen", { key: order.key });
   } finally {
     await endVmm(identity);
