@@ -44,6 +44,9 @@ const IS_USED = `
   OR EXISTS (SELECT 1 FROM snapshots WHERE layer = l.id)
   OR EXISTS (SELECT 1 FROM retained_disks WHERE layer = l.id)`;
 
+/** Of a row of `layers`: the disk alone was saved, or it is not finished. */
+const HAS_NO_MEMORY = "(json_extract(manifest, '$.memory') IS NULL)";
+
 /** The table of layers. A row comes before its files and goes before them: files without a row are nobody's. */
 export class LayerRepository<Manifest = unknown> {
   readonly #db: Database;
@@ -88,11 +91,13 @@ export class LayerRepository<Manifest = unknown> {
     return this.#db.all("SELECT * FROM layers ORDER BY created_at, id").map((row) => toLayerRecord<Manifest>(row));
   }
 
-  /** The layers of a VM that nobody goes on making. */
+  /** The layers that nobody goes on making, or lets go of; with `vmId`, those of that VM. */
   abandoned(vmId?: string): readonly LayerRecord<Manifest>[] {
-    return this.list().filter(
-      (layer) => layer.maker !== null && !isProcessAlive(layer.maker) && (vmId === undefined || layer.vmId === vmId),
+    const rows = this.#db.all(
+      "SELECT * FROM layers WHERE maker_pid IS NOT NULL AND vm_id = ifnull(?, vm_id) ORDER BY created_at, id",
+      vmId ?? null,
     );
+    return rows.map((row) => toLayerRecord<Manifest>(row)).filter(({ maker }) => !isAlive(maker));
   }
 
   /** Says which file the VM's overlay on top of the layer is going to be, before it is made. */
@@ -113,7 +118,10 @@ export class LayerRepository<Manifest = unknown> {
   /** The layer is whole; `and` is done in the same transaction. One that is held stays this process's until it is let go of. */
   finish(id: string, manifest: Manifest, { isHeld = false, and }: FinishOptions = {}): void {
     this.#db.transaction(() => {
-      this.#db.run("UPDATE layers SET manifest = ?, overlay_path = NULL WHERE id = ?", JSON.stringify(manifest), id);
+      const text = JSON.stringify(manifest);
+      this.#db.run("UPDATE layers SET manifest = ?, overlay_path = NULL WHERE id = ?", text, id);
+      // One that was taken back half-way builds on no memory after all.
+      this.#db.run(`UPDATE layers SET memory_parent = NULL WHERE id = ? AND ${HAS_NO_MEMORY}`, id);
       if (!isHeld) this.letGo(id);
       and?.();
     });
@@ -145,12 +153,15 @@ export class LayerRepository<Manifest = unknown> {
     );
   }
 
-  /** Takes out the rows of all that nothing lies on, and returns them: their files are nobody's now. */
+  /**
+   * Takes out the rows of all that nothing lies on, and returns them: their files are nobody's now. One that is not finished stays,
+   * also when its maker has died: what it names as its disk is the one that the VM writes to.
+   */
   takeUnused(): readonly LayerRecord<Manifest>[] {
     return this.#db.transaction(() => {
       const taken: LayerRecord<Manifest>[] = [];
       for (;;) {
-        const rows = this.#db.all(`SELECT * FROM layers l WHERE NOT (${IS_USED})`);
+        const rows = this.#db.all(`SELECT * FROM layers l WHERE manifest IS NOT NULL AND NOT (${IS_USED})`);
         const unused = rows.map((row) => toLayerRecord<Manifest>(row)).filter(({ maker }) => !isAlive(maker));
         if (unused.length === 0) return taken;
         for (const { id } of unused) this.#db.run("DELETE FROM layers WHERE id = ?", id);
@@ -163,21 +174,26 @@ export class LayerRepository<Manifest = unknown> {
   /** Forgets the memory of layers that only disks lie on, and returns their ids. */
   takeUnusedMemory(): readonly string[] {
     return this.#db.transaction(() => {
-      const rows = this.#db.all(
-        `SELECT id FROM layers l
-         WHERE json_extract(manifest, '$.memory') IS NOT NULL AND maker_pid IS NULL
-           AND NOT EXISTS (SELECT 1 FROM vms WHERE memory_layer = l.id OR saved_layer = l.id)
-           AND NOT EXISTS (SELECT 1 FROM layers WHERE memory_parent = l.id)
-           AND NOT EXISTS (SELECT 1 FROM snapshots WHERE layer = l.id)`,
-      );
-      const ids = rows.map((row) => String(row["id"]));
-      for (const id of ids) {
-        this.#db.run(
-          "UPDATE layers SET manifest = json_set(manifest, '$.memory', json('null')), memory_parent = NULL WHERE id = ?",
-          id,
+      const taken: string[] = [];
+      for (;;) {
+        const rows = this.#db.all(
+          `SELECT id FROM layers l
+           WHERE NOT ${HAS_NO_MEMORY} AND maker_pid IS NULL
+             AND NOT EXISTS (SELECT 1 FROM vms WHERE memory_layer = l.id OR saved_layer = l.id)
+             AND NOT EXISTS (SELECT 1 FROM layers WHERE memory_parent = l.id)
+             AND NOT EXISTS (SELECT 1 FROM snapshots WHERE layer = l.id)`,
         );
+        const ids = rows.map((row) => String(row["id"]));
+        if (ids.length === 0) return taken;
+        for (const id of ids) {
+          this.#db.run(
+            "UPDATE layers SET manifest = json_set(manifest, '$.memory', json('null')), memory_parent = NULL WHERE id = ?",
+            id,
+          );
+        }
+        // The memory that only these built on is next.
+        taken.push(...ids);
       }
-      return ids;
     });
   }
 
