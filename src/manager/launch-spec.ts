@@ -27,7 +27,8 @@ async function diskOf(context: ManagerContext, record: VMRecord): Promise<Launch
   return diskOn(context, diskPath, { layer, template, rootfsPath: config.rootfsPath });
 }
 
-async function liesOnTemplate(context: ManagerContext, diskPath: string): Promise<boolean> {
+/** Whether the disk at this path, which lies on no layer, lies on a template; else it lies on the image. */
+export async function liesOnTemplate(context: ManagerContext, diskPath: string): Promise<boolean> {
   const below = (await readQcow2Header(diskPath))?.backingPath;
   return below !== undefined && below.startsWith(`${context.templates.dir}/`);
 }

@@ -8,7 +8,7 @@ import { readPrivateBytes } from "../../process/private-bytes.ts";
 import type { VMRecord } from "../../state/vm-record.ts";
 import type { ChannelPool } from "../channel-pool.ts";
 import { backendOf, type ManagerContext } from "../context.ts";
-import { launchSpecOf } from "../launch-spec.ts";
+import { launchSpecOf, liesOnTemplate } from "../launch-spec.ts";
 import { overlayAbove } from "../vm-files.ts";
 import { captureLive, type LiveCapture } from "./capture-live.ts";
 import { filesOf, hasMemory, memoryLayers } from "./layer-chain.ts";
@@ -24,7 +24,7 @@ const RESERVE_BYTES = 16 * MIB;
 export interface LayerOrder {
   readonly purpose: LayerPurpose;
   readonly includeMemory: boolean;
-  /** The VM goes on; otherwise it stays paused, and its disk needs no overlay. */
+  /** The VM goes on; otherwise it stays paused, and its VMM is about to end. */
   readonly goesOn: boolean;
   /** The layer stays this process's own, so that it is not released before something lies on it. */
   readonly isHeld?: boolean;
@@ -61,18 +61,21 @@ export async function captureLayer(
     vmId: record.id,
     parent: record.layer,
     memoryParent: memoryParentOf(context, record, order, isLive),
-    template: record.template,
-    diskPath: order.goesOn ? record.diskPath : null,
+    template: await templateBelow(context, record),
+    diskPath: record.diskPath,
     overlayPath: null,
   });
   const files = filesOf(context, layer.id);
   mkdirSync(files.dir, { recursive: true, mode: 0o700 });
   try {
-    const withOverlay = await makeOverlay(context, record, layer, order);
+    const withOverlay = await makeOverlay(context, record, layer);
     const live = isLive ? await captureLive(context, channels, record, withOverlay, order) : undefined;
     try {
       if (live === undefined && withOverlay.overlayPath !== null) context.layers.putOverlay(withOverlay);
       return await finish(context, record, context.layers.get(layer.id), order, live);
+    } catch (error) {
+      if (!order.goesOn) await live?.goOn();
+      throw error;
     } finally {
       await live?.memory?.discard();
     }
@@ -83,9 +86,9 @@ export async function captureLayer(
 }
 
 /** The overlay to which the VM will write, ready before the VM stands still. */
-async function makeOverlay(context: ManagerContext, record: VMRecord, layer: Layer, order: LayerOrder): Promise<Layer> {
+async function makeOverlay(context: ManagerContext, record: VMRecord, layer: Layer): Promise<Layer> {
   const { diskPath } = record;
-  if (diskPath === null || !order.goesOn) return layer;
+  if (diskPath === null) return layer;
   const header = await readQcow2Header(diskPath);
   const isDown = record.vmm === null;
   if (header === undefined || (isDown && header.isEmpty)) {
@@ -122,7 +125,12 @@ async function finish(
     pauseMs: live?.pauseMs ?? 0,
     sizeBytes: allocated(layer.diskPath) + (memory?.pages?.stamp.sizeBytes ?? 0) + (memory?.state.sizeBytes ?? 0),
   };
-  context.layers.finish(layer.id, manifest, { isHeld: order.isHeld === true, and: () => order.onFinish(finished) });
+  const and = (): void => {
+    // What a VM that is put to sleep writes when it wakes must not change the disk that belongs to its memory.
+    if (!order.goesOn && layer.overlayPath !== null) context.layers.putOverlay(layer);
+    order.onFinish(finished);
+  };
+  context.layers.finish(layer.id, manifest, { isHeld: order.isHeld === true, and });
   return finished;
 }
 
@@ -182,6 +190,12 @@ function pagesAbove(context: ManagerContext, record: VMRecord): readonly string[
     .slice(mapped + 1)
     .filter(({ manifest }) => manifest.memory.pages !== null)
     .map(({ id }) => filesOf(context, id).pagesPath);
+}
+
+/** The template on which a VM's disk lies, if no layer is between them. */
+async function templateBelow(context: ManagerContext, record: VMRecord): Promise<string | null> {
+  const isOn = record.diskPath !== null && record.layer === null && (await liesOnTemplate(context, record.diskPath));
+  return isOn ? record.template : null;
 }
 
 /** The template whose memory the VMM maps. */

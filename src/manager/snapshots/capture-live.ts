@@ -16,6 +16,8 @@ import type { Layer } from "./layer-record.ts";
 const MIB = 1024 * 1024;
 /** A guest that does not answer can be saved all the same. */
 const GUEST_TIMEOUT_MS = 2_000;
+/** To write its files out takes it longer. */
+const SYNC_TIMEOUT_MS = 10_000;
 
 /** What was taken of a running VM. */
 export interface LiveCapture {
@@ -25,6 +27,8 @@ export interface LiveCapture {
   readonly pauseMs: number;
   /** Of the VMM. */
   readonly version: string;
+  /** Lets a VM that was to stand still from now on go on after all, if it did not stand still before. */
+  goOn(): Promise<void>;
 }
 
 /** Pauses a VM, saves its devices, copies its memory, puts its disk under the overlay, and lets it go on. */
@@ -36,8 +40,9 @@ export async function captureLive(
   order: LayerOrder,
 ): Promise<LiveCapture> {
   const { signal } = order;
-  const thaw = await prepareGuest(channels, record, order);
-  await using control = await backendOf(context, record).control(pathsOf(context, record), { signal });
+  await using guest = await prepareGuest(channels, record, order);
+  // Without the signal: what is begun has to be ended, also for a caller that has given up.
+  await using control = await backendOf(context, record).control(pathsOf(context, record));
   const version = await control.version();
   await using prepared = order.includeMemory ? await prepareMemory(context, control, record, layer, signal) : undefined;
   const wasPaused = await control.isPaused();
@@ -48,42 +53,81 @@ export async function captureLive(
   let memory: CapturedMemory | undefined;
   let isSaved = false;
   try {
+    // Not after the VMM has written its memory itself: it has let go of its disk then, until it goes on.
+    const isDiskFirst = prepared === undefined;
+    if (isDiskFirst) await putDiskUnder(context, control, layer, order);
     if (order.includeMemory) memory = await saveState(context, control, record, layer, prepared);
-    if (layer.overlayPath !== null) await putDiskUnder(context, control, layer);
+    if (!isDiskFirst) await putDiskUnder(context, control, layer, order);
     isSaved = true;
   } finally {
     if (!isSaved) await memory?.discard();
     if (!wasPaused && (order.goesOn || !isSaved)) {
       await control.resume();
       pauseMs = performance.now() - pausedAt;
-      await thaw();
+    } else if (!order.goesOn) {
+      guest.stays();
     }
   }
-  return { memory, version, pauseMs };
+  const goOn = async (): Promise<void> => {
+    if (wasPaused) return;
+    await using again = await backendOf(context, record).control(pathsOf(context, record));
+    await again.resume();
+    await guest.thaw();
+  };
+  return { memory, version, pauseMs, goOn };
+}
+
+/** What the guest was told before its VM stands still; at the end that is taken back, unless it stands still for good. */
+class PreparedGuest implements AsyncDisposable {
+  readonly #thaw: () => Promise<void>;
+  #isDone = false;
+
+  constructor(thaw: () => Promise<void> = async () => {}) {
+    this.#thaw = thaw;
+  }
+
+  /** The VM does not go on. */
+  stays(): void {
+    this.#isDone = true;
+  }
+
+  /** It does so after all. */
+  async thaw(): Promise<void> {
+    this.#isDone = true;
+    await this.#thaw();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isDone) await this.thaw();
+  }
 }
 
 /**
  * Tells the guest what is about to happen: in a copy of it all connections are lost at once, which must not end the processes
- * behind them. Without its memory it has to write its files out, since the copy begins with the disk alone. What is returned ends
- * that in the VM itself, once it goes on.
+ * behind them. Where the disk alone may be what is left it has to write its files out.
  */
-async function prepareGuest(channels: ChannelPool, record: VMRecord, order: LayerOrder): Promise<() => Promise<void>> {
-  const nothing = async (): Promise<void> => {};
-  if (record.status !== "running" || record.config.initrdPath === undefined) return nothing;
-  const { includeMemory, signal } = order;
-  const timed = { timeoutMs: GUEST_TIMEOUT_MS, signal };
+async function prepareGuest(channels: ChannelPool, record: VMRecord, order: LayerOrder): Promise<PreparedGuest> {
+  if (record.status !== "running" || record.config.initrdPath === undefined) return new PreparedGuest();
+  const { includeMemory: keepProcesses, goesOn, signal } = order;
+  const syncDisks = !keepProcesses || !goesOn;
+  const timed = { timeoutMs: syncDisks ? SYNC_TIMEOUT_MS : GUEST_TIMEOUT_MS, signal };
+  let guest = new PreparedGuest();
   try {
     const channel = await channels.get(record, timed);
-    await channel.prepareFreeze(includeMemory ? { keepProcesses: true, ...timed } : { syncDisks: true, ...timed });
-    if (!includeMemory) return nothing;
-    return async () => {
-      await channel.thaw({ timeoutMs: GUEST_TIMEOUT_MS }).catch((error: unknown) => forgive(record, error));
-    };
+    if (keepProcesses) {
+      guest = new PreparedGuest(async () => {
+        await channel.thaw({ timeoutMs: GUEST_TIMEOUT_MS }).catch((error: unknown) => forgive(record, error));
+      });
+    }
+    await channel.prepareFreeze({ keepProcesses, syncDisks, ...timed });
   } catch (error) {
-    signal?.throwIfAborted();
+    if (signal?.aborted === true) {
+      await guest[Symbol.asyncDispose]();
+      throw signal.reason;
+    }
     forgive(record, error);
-    return nothing;
   }
+  return guest;
 }
 
 function forgive({ id }: VMRecord, error: unknown): void {
@@ -137,7 +181,12 @@ async function saveState(
 }
 
 /** Nothing was written to the disk since the layer below it: then there is nothing to put under. */
-async function putDiskUnder(context: ManagerContext, control: VmmControl, layer: Layer): Promise<void> {
+async function putDiskUnder(
+  context: ManagerContext,
+  control: VmmControl,
+  layer: Layer,
+  { goesOn }: LayerOrder,
+): Promise<void> {
   const { diskPath, overlayPath } = layer;
   if (diskPath === null || overlayPath === null) return;
   if ((await readQcow2Header(diskPath))?.isEmpty === true) {
@@ -145,6 +194,8 @@ async function putDiskUnder(context: ManagerContext, control: VmmControl, layer:
     context.layers.dropDisk(layer.id);
     return;
   }
+  // The overlay of one that does not go on is for its next VMM.
+  if (!goesOn) return;
   await control.putOverlay(overlayPath);
   context.layers.putOverlay(layer);
 }

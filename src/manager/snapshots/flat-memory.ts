@@ -94,7 +94,13 @@ async function fill(order: ComposeOptions, lock: AsyncDisposable): Promise<void>
   await using _held = lock;
   const { targetPath: path } = order;
   const startMs = performance.now();
-  await composeMemory(order);
+  try {
+    await composeMemory(order);
+  } catch (error) {
+    // What was written of it may be what has filled the disk.
+    await rm(path, { force: true });
+    throw error;
+  }
   await writeFile(stampPath(path), JSON.stringify(stampOf(path)), { mode: 0o600 });
   debugLog("memory.composed", { path, durationMs: performance.now() - startMs });
 }

@@ -16,8 +16,10 @@ export async function hibernateVm(
   record: VMRecord,
   signal?: AbortSignal,
 ): Promise<void> {
-  if (isDone({ ...record, operation: null }, "stop")) return;
-  assertState(record, "hibernate");
+  // The stop under way must not count as the reason why the VMM of a crashed VM is gone.
+  const before = { ...record, operation: null };
+  if (isDone(before, "stop")) return;
+  assertState(before, "hibernate");
   assertHasDisk(record);
   await captureLayer(context, channels, record, {
     purpose: "hibernation",
