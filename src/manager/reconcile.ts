@@ -9,6 +9,8 @@ import { removeAbandonedTemplates } from "./template-cleanup.ts";
 import { withOperation } from "./operation.ts";
 import { DISK_DIR, removeDisk, removeVmDirs, VM_DIR, vmPaths } from "./vm-files.ts";
 import { readTail } from "../process/read-tail.ts";
+import type { VMRecord } from "../state/vm-record.ts";
+import { removeOrphanedLayers, settleOrphanedLayers } from "./snapshots/settle-layer.ts";
 import { endVmm } from "./vmm.ts";
 
 /**
@@ -19,10 +21,11 @@ import { endVmm } from "./vmm.ts";
  */
 export async function reconcile(context: ManagerContext): Promise<readonly string[]> {
   const stale: string[] = [];
+  const isSettled = ({ id }: VMRecord): boolean => context.layers.abandoned(id).length === 0;
   for (const record of context.vms.list()) {
     // A live operator is at work on it, and leaves it right.
     if (record.operator !== null && isProcessAlive(record.operator)) continue;
-    if (record.operation === null && effectiveStatus(record) === record.status) continue;
+    if (record.operation === null && effectiveStatus(record) === record.status && isSettled(record)) continue;
     try {
       // Taking the VM recovers an interrupted operation by itself.
       await withOperation(context, record.id, "stop", async (current) => {
@@ -41,7 +44,9 @@ export async function reconcile(context: ManagerContext): Promise<readonly strin
       if (!(error instanceof VMNotFoundError)) throw error;
     }
   }
+  await settleOrphanedLayers(context);
   await removeOrphans(context);
+  await removeOrphanedLayers(context);
   await removeAbandonedTemplates(context);
   return stale;
 }
@@ -59,7 +64,8 @@ async function removeOrphans(context: ManagerContext): Promise<void> {
     const path = join(context.dataDir, DISK_DIR, name);
     // One that is being made is another's in the end.
     const final = path.replace(/\.new$/, "");
-    if (!context.vms.isDisk(final) && !context.vms.isRetainedDisk(final)) removeDisk(path);
+    const isNeeded = context.vms.isDisk(final) || context.vms.isRetainedDisk(final) || context.layers.isDisk(final);
+    if (!isNeeded) removeDisk(path);
   }
 }
 

@@ -15,6 +15,9 @@ import { endVmm } from "./vmm.ts";
  * @throws {VMNotFoundError} when the VM is gone after it: a half-made one, or one that was being deleted.
  */
 export async function recoverInterrupted(context: ManagerContext, record: VMRecord): Promise<void> {
+  const isWhole = record.operation !== "create" && record.operation !== "delete";
+  // Whatever was at work when it died: whoever took the VM over from that may have died, too.
+  if (isWhole) await settleLayers(context, record);
   switch (record.operation) {
     case null:
       return;
@@ -25,7 +28,9 @@ export async function recoverInterrupted(context: ManagerContext, record: VMReco
       throw new VMNotFoundError(record.id, { details: { interrupted: record.operation } });
     case "start":
       // The status changes only when a start has succeeded, so until then it is the one from before.
-      if (record.status === "running" && record.vmm !== null && isProcessAlive(record.vmm)) return;
+      if (record.status === "running" || record.status === "paused") {
+        if (record.vmm !== null && isProcessRunning(record.vmm)) return await settlePause(context, record);
+      }
       await endUnrecordedVmm(context, record);
       await endVmm(record.vmm);
       context.vms.setDown(record.id, record.status === "created" ? "created" : "stopped");
@@ -33,11 +38,9 @@ export async function recoverInterrupted(context: ManagerContext, record: VMReco
     case "pause":
     case "resume":
     case "snapshot":
-      await settleLayers(context, record);
       if (record.vmm !== null && isProcessRunning(record.vmm)) await settlePause(context, record);
       return;
     case "stop":
-      await settleLayers(context, record);
       // With its memory saved it must not go on: its disk would.
       if (record.savedLayer !== null) await endVmm(record.vmm);
       else if (record.vmm !== null && isProcessRunning(record.vmm)) await settlePause(context, record);

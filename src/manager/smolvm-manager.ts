@@ -23,7 +23,7 @@ import { resolveDataDir, resolveImageDir, resolveSocketDir } from "../host/paths
 import { checkPrerequisites } from "../host/prerequisites.ts";
 import type { BuildProgress } from "../images/debian-image.ts";
 import { ImageStore } from "../images/image-store.ts";
-import { CommandExecutionUnavailableError } from "../errors/smolvm-error.ts";
+import { CommandExecutionUnavailableError, SmolVMError } from "../errors/smolvm-error.ts";
 import { ChannelPool } from "./channel-pool.ts";
 import { chooseBackend } from "./choose-backend.ts";
 import { type ManagerContext, openContext, pathsOf } from "./context.ts";
@@ -52,6 +52,8 @@ import { DISK_DIR } from "./vm-files.ts";
 const DEFAULT_BOOT_TIMEOUT_MS = 30_000;
 const DEFAULT_STOP_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** What a restore ends with when its snapshot is deleted under it. */
+const LACKS_OF_SNAPSHOT: readonly string[] = ["SNAPSHOT_CORRUPT", "STATE_ERROR"];
 
 /** Options of {@link SmolVMManager.stop}. */
 export interface StopOptions {
@@ -257,8 +259,16 @@ export class SmolVMManager implements AsyncDisposable {
   async restore(idOrName: string, options: RestoreOptions = {}): Promise<VMInfo> {
     assertKnownOptions("fromSnapshot()", options, ["vmId", "env", "network", "bootTimeoutMs", "signal"]);
     assertTimeout("bootTimeoutMs", options.bootTimeoutMs);
-    const { definition, origin } = await planRestore(this.#context, idOrName, options);
-    return await this.launchFrom(definition, origin, options);
+    const { id } = this.#context.snapshots.get(idOrName);
+    try {
+      const { definition, origin } = await planRestore(this.#context, id, options);
+      return await this.launchFrom(definition, origin, options);
+    } catch (error) {
+      const isItsLack = !(error instanceof SmolVMError) || LACKS_OF_SNAPSHOT.includes(error.code);
+      // Somebody has deleted it meanwhile, and what it lay on with it.
+      if (isItsLack) this.#context.snapshots.get(id);
+      throw error;
+    }
   }
 
   /**
@@ -436,7 +446,7 @@ export class SmolVMManager implements AsyncDisposable {
   }
 
   /**
-   * Removes an image that no VM uses, and its templates in this data directory.
+   * Removes an image that no VM and no snapshot uses, and its templates in this data directory.
    *
    * @throws {ImageError} `IMAGE_NOT_FOUND`, `IMAGE_IN_USE`.
    */
@@ -446,9 +456,10 @@ export class SmolVMManager implements AsyncDisposable {
     return removed;
   }
 
-  /** The ids of the VMs that use an image. */
+  /** The ids of the VMs and snapshots that use an image. */
   imageUsers(imageId: string): readonly string[] {
-    return this.#context.vms.imageUsers(imageId);
+    const snapshots = this.#context.snapshots.list().filter(({ definition }) => definition.imageId === imageId);
+    return [...this.#context.vms.imageUsers(imageId), ...snapshots.map(({ id }) => id)];
   }
 
   /** Releases what this manager holds on the host; the VMs go on. May be called again. */

@@ -1,5 +1,5 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
-import type { Backend, LaunchSpec } from "../backends/backend.ts";
+import type { Backend, DiskSpec, LaunchSpec } from "../backends/backend.ts";
 import { createQcow2Overlay, readQcow2Header } from "../images/qcow2-overlay.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import type { Template } from "../templates/template.ts";
@@ -53,4 +53,18 @@ export async function rebaseOnTemplate(
   });
   renameSync(path, record.diskPath);
   return true;
+}
+
+/**
+ * Takes back what was written to the disk of a VM that continues from saved memory, where an earlier start got that far and was
+ * interrupted: it does not belong to that memory. The disk as it was then is what lies below.
+ */
+export async function emptyDisk({ path, backing }: DiskSpec): Promise<void> {
+  const header = await readQcow2Header(path);
+  if (header === undefined || header.isEmpty || backing === undefined) return;
+  const next = `${path}.new`;
+  rmSync(next, { force: true });
+  const { path: backingPath, format: backingFormat } = backing;
+  await createQcow2Overlay({ path: next, backingPath, backingFormat, sizeBytes: header.sizeBytes });
+  renameSync(next, path);
 }

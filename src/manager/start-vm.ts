@@ -4,6 +4,7 @@ import type { StartedFrom } from "../config/vm-info.ts";
 import { HostError, SmolVMError } from "../errors/smolvm-error.ts";
 import { chooseAccelerator } from "../host/accelerator.ts";
 import { debugLog } from "../process/debug-log.ts";
+import type { ProcessIdentity } from "../process/process-identity.ts";
 import type { Template } from "../templates/template.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import { explainBootFailure, StartLogs } from "./boot-failure.ts";
@@ -18,7 +19,7 @@ import { flatMemoryOf, keepFlatMemory } from "./snapshots/flat-memory.ts";
 import { filesOf, type SavedLayer } from "./snapshots/layer-chain.ts";
 import { releaseLayers } from "./snapshots/release-layers.ts";
 import { assertRestorable, savedStateOf } from "./snapshots/saved-state.ts";
-import { findTemplate, missingDiskSize, rebaseOnTemplate } from "./start-source.ts";
+import { emptyDisk, findTemplate, missingDiskSize, rebaseOnTemplate } from "./start-source.ts";
 import { makeVmDirs } from "./vm-files.ts";
 import { endVmm } from "./vmm.ts";
 
@@ -119,7 +120,9 @@ class Start {
           );
     if (options.from === "template" && template === undefined) throw noTemplate(this.#record);
     if (template !== undefined && (await this.#restore(template, options))) return;
-    await this.#bring(await launchSpecOf(this.#context, this.#record), { startedFrom: "cold" }, options);
+    // Its disk may lie on a template by now. The machine need not be the one whose memory it leaves.
+    const record = { ...this.#context.vms.get(this.#record.id), savedLayer: null };
+    await this.#bring(await launchSpecOf(this.#context, record), { startedFrom: "cold" }, options);
   }
 
   /** From memory that was saved: the VM's own, or that of the VM which it is made of. */
@@ -131,6 +134,7 @@ class Start {
       ...(await launchSpecOf(this.#context, this.#record)),
       state: { path: statePath, includesMemory },
     } as const;
+    await emptyDisk(spec.disk);
     if (includesMemory) {
       await this.#bring(spec, { startedFrom: purpose }, options);
       return;
@@ -183,11 +187,14 @@ class Start {
     const { signal, bootTimeoutMs } = options;
     const { accelerator } = spec;
     const { startedFrom, memoryLayer, memoryReady } = source;
-    this.#vmm = await this.#backend.launch(spec, {
-      signal,
-      memoryReady,
-      onSpawn: (vmm) => this.#context.vms.setVmm(id, { vmm, accelerator }),
-    });
+    const onSpawn = (vmm: ProcessIdentity): void => this.#context.vms.setVmm(id, { vmm, accelerator });
+    try {
+      this.#vmm = await this.#backend.launch(spec, { signal, memoryReady, onSpawn });
+    } catch (error) {
+      // Why there was no memory says more than that the VMM did not start without it.
+      await memoryReady;
+      throw error;
+    }
     // A disk that was laid on a template's is as large as that.
     const sizeBytes = await missingDiskSize(this.#record);
     if (sizeBytes !== undefined) await resizeDisk(this.#backend, spec.paths, { sizeBytes, signal });

@@ -1,12 +1,13 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { stampOf } from "../../host/file-stamp.ts";
 import { readQcow2Header } from "../../images/qcow2-overlay.ts";
 import { isProcessRunning } from "../../process/process-identity.ts";
 import type { VMRecord } from "../../state/vm-record.ts";
 import { backendOf, type ManagerContext, pathsOf } from "../context.ts";
 import { removeDisk } from "../vm-files.ts";
-import { filesOf } from "./layer-chain.ts";
+import { filesOf, hasMemory } from "./layer-chain.ts";
 import type { Layer } from "./layer-record.ts";
 import { releaseLayers } from "./release-layers.ts";
 
@@ -22,8 +23,34 @@ export async function settleLayers(context: ManagerContext, record: VMRecord): P
 export async function settleOrphanedLayers(context: ManagerContext): Promise<void> {
   for (const { id, vmId } of context.layers.abandoned()) {
     if (context.vms.find(vmId) === undefined) await undoLayer(context, id);
+    // Whole, and held for forks that nobody makes any more.
+    else if ((context.layers.find(id)?.manifest ?? null) !== null) context.layers.letGo(id);
   }
   await releaseLayers(context);
+}
+
+/** Removes the saved memory of layers that are gone, or have none, and the claims to make theirs. */
+export async function removeOrphanedLayers(context: ManagerContext): Promise<void> {
+  for (const name of namesIn(context.layerDir).filter((each) => each.startsWith("layer-"))) {
+    const layer = context.layers.find(name);
+    // One that is being made has no manifest yet.
+    if (layer === undefined || (layer.manifest !== null && !hasMemory(layer))) {
+      await rm(join(context.layerDir, name), { recursive: true, force: true });
+    }
+  }
+  const lockDir = join(context.layerDir, ".locks");
+  for (const claim of namesIn(lockDir)) {
+    const [layerId = ""] = claim.split(".");
+    if (context.layers.find(layerId) === undefined) await rm(join(lockDir, claim), { force: true });
+  }
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return []; // never made
+  }
 }
 
 /**
@@ -40,10 +67,13 @@ export async function undoLayer(context: ManagerContext, layerId: string): Promi
 
 async function dropUnfinished(context: ManagerContext, layer: Layer): Promise<void> {
   const { id, overlayPath, diskPath } = layer;
-  const isPut = overlayPath !== null && context.vms.isDisk(overlayPath);
+  const isUsed = (path: string): boolean => context.vms.isDisk(path) || context.vms.isRetainedDisk(path);
+  const isPut = overlayPath !== null && isUsed(overlayPath);
   await rm(filesOf(context, id).dir, { recursive: true, force: true });
   if (!isPut) {
     if (overlayPath !== null) removeDisk(overlayPath);
+    // That of a VM which is gone is nobody's.
+    if (diskPath !== null && !isUsed(diskPath)) removeDisk(diskPath);
     context.layers.dropDisk(id);
   }
   const disk = isPut && diskPath !== null ? stampOf(diskPath) : null;
