@@ -61,6 +61,11 @@ export {
   type VMConfig,
 } from "./config/vm-config.ts";
 export type { StartedFrom, StartPhase, VMInfo } from "./config/vm-info.ts";
+export type {
+  ExportSnapshotOptions,
+  ImportSnapshotOptions,
+  SnapshotArchiveProgress,
+} from "./config/snapshot-archive-options.ts";
 export type { SnapshotInfo } from "./config/snapshot-info.ts";
 export type { ForkOptions, RestoreOptions, SnapshotOptions } from "./config/snapshot-options.ts";
 export type { StartFrom } from "./config/start-from.ts";

@@ -43,6 +43,8 @@ export interface PruneResult {
 
 const MIN_PREFIX_DIGITS = 6;
 const DIR_PREFIX = "sha256-";
+/** No recipe has this digest. */
+const NO_RECIPE = "0".repeat(64);
 
 /**
  * Images on disk, in directories named after their content. Any number of processes may use one store at once.
@@ -112,13 +114,20 @@ export class ImageStore {
    *
    * When the store holds the same content already, that is kept (and repaired if it was damaged), with the new facts.
    *
+   * @throws {ImageError} `IMAGE_CORRUPT` when an `id` is given and the content has another one.
    * @internal
    */
-  async add(staged: StagedImage, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Image> {
+  async add(
+    staged: StagedImage,
+    options: { readonly signal?: AbortSignal | undefined; readonly id?: string } = {},
+  ): Promise<Image> {
     assertImageName(staged.facts.name);
     await this.ensureDir();
     const files = await digestImageFiles(staged.dir, options.signal);
     const id = computeImageId(staged.facts.arch, files);
+    if (id !== (options.id ?? id)) {
+      throw new ImageError("IMAGE_CORRUPT", `expected the files of the image ${options.id}, got those of ${id}`);
+    }
     const manifest: ImageManifest = { formatVersion: 1, id, ...staged.facts, files };
     const paths = IMAGE_FILE_KEYS.map((key) => join(staged.dir, IMAGE_FILE_NAMES[key]));
     await Promise.all(paths.map((path) => chmod(path, 0o444)));
@@ -129,6 +138,23 @@ export class ImageStore {
     await this.#publish(staged.dir, manifest);
     await this.#names.set(staged.facts.name, id);
     return imageAt(this.#dirOf(id), manifest);
+  }
+
+  /**
+   * Takes in an image that was made elsewhere, if its files are those that its id says, under a name of its own: nothing in it
+   * decides what another name stands for, or passes for the result of a build. The directory is gone afterwards.
+   *
+   * @throws {ImageError} `IMAGE_CORRUPT` when the files are others.
+   * @internal
+   */
+  async adopt(
+    dir: string,
+    { id, arch, createdAt, source, kernelRelease, agentVersion }: ImageManifest,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Image> {
+    const name = `imported-${id.slice(0, 12)}`;
+    const facts = { name, arch, createdAt, source, kernelRelease, agentVersion, recipeDigest: NO_RECIPE };
+    return await this.add({ dir, facts }, { ...options, id });
   }
 
   /**
@@ -144,7 +170,7 @@ export class ImageStore {
       if (users.length > 0) {
         throw new ImageError(
           "IMAGE_IN_USE",
-          `the image ${nameOrId} is used by ${users.length} VM(s): ${users.join(", ")}`,
+          `the image ${nameOrId} is used by ${users.length} VM(s) or snapshot(s): ${users.join(", ")}`,
           {
             details: { id, users },
           },

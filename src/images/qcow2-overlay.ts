@@ -70,6 +70,42 @@ export async function createQcow2Overlay(options: Qcow2OverlayOptions): Promise<
   }
 }
 
+/**
+ * Lays a qcow2 file of this package, which may come from elsewhere, over another backing file. Of its header only what says where
+ * its own data lies is kept: nothing in it can make QEMU open another file.
+ *
+ * @throws {SmolVMError} `UNSUPPORTED` for what this package's disks never are: encrypted, with data in another file, damaged, of
+ * another version, or no qcow2 file at all; {@link ValidationError} `INVALID_OPTION` for the path.
+ */
+export async function setQcow2Backing(path: string, backingPath: string, format: "raw" | "qcow2"): Promise<void> {
+  await using file = await open(path, "r+");
+  const { buffer: header, bytesRead } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
+  if (bytesRead < HEADER_BYTES || !isOwnHeader(header)) {
+    throw new SmolVMError("UNSUPPORTED", `${path} is no disk of the kind that this package writes`, {
+      details: { path },
+    });
+  }
+  const sizeBytes = Number(header.readBigUInt64BE(24));
+  assertOptions({ path, backingPath, backingFormat: format, sizeBytes });
+  const cluster = Buffer.alloc(CLUSTER_BYTES);
+  encodeHeader({ path, backingPath, backingFormat: format, sizeBytes }, header.readUInt32BE(36)).copy(cluster);
+  // Where L1 and the refcounts are now: they move when a disk grows.
+  header.copy(cluster, 40, 40, 60);
+  await file.write(cluster, 0, CLUSTER_BYTES, 0);
+}
+
+/** Whether a header could be one that QEMU made of one of ours. The header's cluster must hold nothing else. */
+function isOwnHeader(header: Buffer): boolean {
+  const field = (offset: number): number => header.readUInt32BE(offset);
+  const isOffset = (offset: number): boolean => {
+    const value = header.readBigUInt64BE(offset);
+    return value >= CLUSTER_BYTES && value % BigInt(CLUSTER_BYTES) === 0n;
+  };
+  const isPlain = field(32) === 0 && field(60) === 0 && header.readBigUInt64BE(72) === 0n; // encryption, snapshots, features
+  const isShaped = field(20) === CLUSTER_BITS && field(96) === REFCOUNT_ORDER && field(100) >= HEADER_BYTES;
+  return field(0) === MAGIC && field(4) === 3 && isPlain && isShaped && isOffset(40) && isOffset(48);
+}
+
 /** What the header of a qcow2 file says. */
 export interface Qcow2Header {
   /** Size of the disk that a guest sees. */

@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { VMNotFoundError } from "../errors/smolvm-error.ts";
 import { vmSocketDir } from "../host/paths.ts";
+import { pruneStaging } from "../images/staging.ts";
 import { isProcessAlive } from "../process/process-identity.ts";
 import { type ManagerContext, pathsOf } from "./context.ts";
 import { effectiveStatus } from "./effective-status.ts";
@@ -48,6 +49,8 @@ export async function reconcile(context: ManagerContext): Promise<readonly strin
   await removeOrphans(context);
   await removeOrphanedLayers(context);
   await removeAbandonedTemplates(context);
+  // Where snapshots were being unpacked.
+  await pruneStaging(context.dataDir);
   return stale;
 }
 

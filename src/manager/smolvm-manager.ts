@@ -1,9 +1,16 @@
 import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
 import { QemuBackend } from "../backends/qemu/qemu-backend.ts";
 import type { Backend } from "../backends/backend.ts";
 import type { Environment } from "../config/environment.ts";
 import { assertStartFrom, type StartFrom } from "../config/start-from.ts";
 import { assertKnownOptions } from "../config/known-options.ts";
+import {
+  assertExportOptions,
+  assertImportOptions,
+  type ExportSnapshotOptions,
+  type ImportSnapshotOptions,
+} from "../config/snapshot-archive-options.ts";
 import type { SnapshotInfo } from "../config/snapshot-info.ts";
 import {
   assertSnapshotOptions,
@@ -247,6 +254,36 @@ export class SmolVMManager implements AsyncDisposable {
   async deleteSnapshot(idOrName: string): Promise<void> {
     this.#context.snapshots.remove(this.#context.snapshots.get(idOrName).id);
     await releaseLayers(this.#context);
+  }
+
+  /**
+   * Writes a snapshot, by its id or name, to one new file, or to a stream, which is ended: with its memory, its disk, the image below
+   * it and its environment variables, so that {@link SmolVMManager.importSnapshot} can take it in anywhere.
+   *
+   * @throws {SmolVMError} `SNAPSHOT_NOT_FOUND`, `SNAPSHOT_CORRUPT`, `FILE_EXISTS`, `NO_SPACE`; `UNSUPPORTED` for a VM that was made of
+   * files instead of an image. No file is left then.
+   */
+  async exportSnapshot(
+    idOrName: string,
+    destination: string | Writable,
+    options: ExportSnapshotOptions = {},
+  ): Promise<void> {
+    assertExportOptions(options);
+    const { exportSnapshot } = await import("./snapshots/export-snapshot.ts");
+    await exportSnapshot(this.#context, idOrName, destination, options);
+  }
+
+  /**
+   * Takes in a snapshot that was exported, from its file or a stream. An image that it brings along is added to the image store, unless it
+   * is there. Only import what you trust: no digest says who made it, and a VMM loads what is in it.
+   *
+   * @throws {SmolVMError} `SNAPSHOT_CORRUPT`, `SNAPSHOT_INCOMPATIBLE`, `SNAPSHOT_ALREADY_EXISTS`, `NO_SPACE`; {@link ImageError}
+   * `IMAGE_NOT_FOUND` when its image is neither in it nor here. Nothing is left then.
+   */
+  async importSnapshot(source: string | Readable, options: ImportSnapshotOptions = {}): Promise<SnapshotInfo> {
+    assertImportOptions(options);
+    const { importSnapshot } = await import("./snapshots/import-snapshot.ts");
+    return await importSnapshot(this.#context, source, options);
   }
 
   /**

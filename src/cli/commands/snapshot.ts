@@ -1,12 +1,14 @@
 import type { Command } from "commander";
 import type { NetworkMode } from "../../config/network-config.ts";
+import { ValidationError } from "../../errors/smolvm-error.ts";
+import { ArchiveProgressLine } from "../archive-progress.ts";
 import { parseDuration } from "../duration.ts";
 import { interrupted } from "../interrupt.ts";
 import { openManager } from "../open-manager.ts";
 import { formatAge, formatBytes, printJson, printTable } from "../print.ts";
 import { collect, parseEnv } from "../vm-config-options.ts";
 
-/** Registers `snapshot create|ls|inspect|restore|rm`. */
+/** Registers `snapshot create|ls|inspect|restore|rm|export|import`. */
 export function registerSnapshot(program: Command): void {
   const snapshot = program.command("snapshot").description("save VMs as they are, and make VMs from that");
   registerCreate(snapshot);
@@ -14,6 +16,8 @@ export function registerSnapshot(program: Command): void {
   registerInspect(snapshot);
   registerRestore(snapshot);
   registerRm(snapshot);
+  registerExport(snapshot);
+  registerImport(snapshot);
 }
 
 function registerCreate(snapshot: Command): void {
@@ -132,4 +136,51 @@ function registerRm(snapshot: Command): void {
       }
       if (flags.json === true) printJson({ deleted });
     });
+}
+
+function registerExport(snapshot: Command): void {
+  snapshot
+    .command("export")
+    .description("write a snapshot with all that it needs to one file")
+    .argument("<snapshot>", "id or name")
+    .argument("<file>", "file to make; - writes to stdout")
+    .option("--no-image", "leave the image out: it must be there where the file is imported")
+    .option("-q, --quiet", "show no progress")
+    .action(async (idOrName: string, path: string, flags: { image: boolean; quiet?: boolean }, self: Command) => {
+      if (path === "-" && process.stdout.isTTY) throw noTerminal();
+      await using manager = openManager(self);
+      using progress = new ArchiveProgressLine(flags.quiet !== true);
+      await manager.exportSnapshot(idOrName, path === "-" ? process.stdout : path, {
+        includeImage: flags.image,
+        signal: interrupted,
+        onProgress: progress.update,
+      });
+    });
+}
+
+function registerImport(snapshot: Command): void {
+  snapshot
+    .command("import")
+    .description("take in a snapshot that was exported; prints its id")
+    .argument("<file>", "file of an export that you trust; - reads from stdin")
+    .option("--name <name>", "name of the snapshot (default: the one that it had)")
+    .option("-q, --quiet", "show no progress")
+    .option("--json", "print all that is known of the snapshot")
+    .action(async (path: string, flags: { name?: string; quiet?: boolean; json?: boolean }, self: Command) => {
+      await using manager = openManager(self);
+      using progress = new ArchiveProgressLine(flags.quiet !== true);
+      const info = await manager.importSnapshot(path === "-" ? process.stdin : path, {
+        signal: interrupted,
+        onProgress: progress.update,
+        ...(flags.name === undefined ? {} : { name: flags.name }),
+      });
+      if (flags.json === true) printJson(info);
+      else process.stdout.write(`${info.id}\n`);
+    });
+}
+
+function noTerminal(): ValidationError {
+  return new ValidationError("INVALID_OPTION", "an archive is not written to a terminal", {
+    hint: "Name a file, or hand stdout to another program.",
+  });
 }

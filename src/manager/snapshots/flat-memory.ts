@@ -101,8 +101,13 @@ async function fill(order: ComposeOptions, lock: AsyncDisposable): Promise<void>
     await rm(path, { force: true });
     throw error;
   }
-  await writeFile(stampPath(path), JSON.stringify(stampOf(path)), { mode: 0o600 });
+  await sealFlatMemory(path);
   debugLog("memory.composed", { path, durationMs: performance.now() - startMs });
+}
+
+/** Says of a flat file that it is whole: from then on it is taken as it is. */
+export async function sealFlatMemory(path: string): Promise<void> {
+  await writeFile(stampPath(path), JSON.stringify(stampOf(path)), { mode: 0o600 });
 }
 
 /** What makes up a memory: from the nearest layer below that is kept as one file, else from the template, else from nothing. */
