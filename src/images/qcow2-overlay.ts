@@ -1,4 +1,4 @@
-import { open, rm } from "node:fs/promises";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { SmolVMError, ValidationError } from "../errors/smolvm-error.ts";
 
@@ -74,24 +74,37 @@ export async function createQcow2Overlay(options: Qcow2OverlayOptions): Promise<
  * Lays a qcow2 file of this package, which may come from elsewhere, over another backing file. Of its header only what says where
  * its own data lies is kept: nothing in it can make QEMU open another file.
  *
- * @throws {SmolVMError} `UNSUPPORTED` for what this package's disks never are: encrypted, with data in another file, damaged, of
- * another version, or no qcow2 file at all; {@link ValidationError} `INVALID_OPTION` for the path.
+ * @throws what {@link assertOwnQcow2} throws; {@link ValidationError} `INVALID_OPTION` for the path.
  */
 export async function setQcow2Backing(path: string, backingPath: string, format: "raw" | "qcow2"): Promise<void> {
   await using file = await open(path, "r+");
-  const { buffer: header, bytesRead } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
-  if (bytesRead < HEADER_BYTES || !isOwnHeader(header)) {
-    throw new SmolVMError("UNSUPPORTED", `${path} is no disk of the kind that this package writes`, {
-      details: { path },
-    });
-  }
-  const sizeBytes = Number(header.readBigUInt64BE(24));
-  assertOptions({ path, backingPath, backingFormat: format, sizeBytes });
+  const header = await readOwnHeader(path, file);
+  const options = { path, backingPath, backingFormat: format, sizeBytes: Number(header.readBigUInt64BE(24)) };
+  assertOptions(options);
   const cluster = Buffer.alloc(CLUSTER_BYTES);
-  encodeHeader({ path, backingPath, backingFormat: format, sizeBytes }, header.readUInt32BE(36)).copy(cluster);
+  encodeHeader(options, header.readUInt32BE(36)).copy(cluster);
   // Where L1 and the refcounts are now: they move when a disk grows.
   header.copy(cluster, 40, 40, 60);
   await file.write(cluster, 0, CLUSTER_BYTES, 0);
+}
+
+/**
+ * Checks the header of a qcow2 file that comes from elsewhere.
+ *
+ * @throws {SmolVMError} `UNSUPPORTED` for what this package's disks never are: encrypted, with data in another file, damaged, of
+ * another version, or no qcow2 file at all.
+ */
+export async function assertOwnQcow2(path: string): Promise<void> {
+  await using file = await open(path, "r");
+  await readOwnHeader(path, file);
+}
+
+async function readOwnHeader(path: string, file: FileHandle): Promise<Buffer> {
+  const { buffer: header, bytesRead } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
+  if (bytesRead === HEADER_BYTES && isOwnHeader(header)) return header;
+  throw new SmolVMError("UNSUPPORTED", `${path} is no disk of the kind that this package writes`, {
+    details: { path },
+  });
 }
 
 /** Whether a header could be one that QEMU made of one of ours. The header's cluster must hold nothing else. */

@@ -3,12 +3,10 @@ import { chmod, rename } from "node:fs/promises";
 import { deepFreeze } from "../../config/deep-freeze.ts";
 import type { SnapshotInfo } from "../../config/snapshot-info.ts";
 import { generateId } from "../../config/vm-id.ts";
-import { SmolVMError } from "../../errors/smolvm-error.ts";
 import { stampOf } from "../../host/file-stamp.ts";
 import type { Image } from "../../images/image.ts";
 import { syncPath } from "../../images/image-files.ts";
-import { readQcow2Header, setQcow2Backing } from "../../images/qcow2-overlay.ts";
-import { archiveCorrupt } from "../../snapshots/archive/archive-corrupt.ts";
+import { setQcow2Backing } from "../../images/qcow2-overlay.ts";
 import type { SavedMemory } from "../../snapshots/layer.ts";
 import type { ManagerContext } from "../context.ts";
 import { overlayAbove } from "../vm-files.ts";
@@ -20,7 +18,7 @@ import { undoLayer } from "./settle-layer.ts";
 import type { SnapshotDefinition } from "./snapshot-definition.ts";
 import { toSnapshotInfo } from "./take-snapshot.ts";
 
-/** The files of an imported snapshot, on the file system of the data directory. */
+/** The files of an imported snapshot, which have been checked, on the file system of the data directory. */
 export interface StagedSnapshot {
   /** The lowest first. */
   readonly disks: readonly string[];
@@ -47,7 +45,8 @@ export async function addImported(
   const paths = staged.disks.map(() => overlayAbove(context.dataDir, vmId, generateId("import-")));
   for (const [index, path] of staged.disks.entries()) {
     const below = paths[index - 1];
-    await layDisk(path, manifest, below === undefined ? [image.rootfsPath, "raw"] : [below, "qcow2"]);
+    if (below === undefined) await setQcow2Backing(path, image.rootfsPath, "raw");
+    else await setQcow2Backing(path, below, "qcow2");
   }
   const layers = beginLayers(context, vmId, paths);
   try {
@@ -70,22 +69,6 @@ export async function addImported(
     throw error;
   }
   return toSnapshotInfo(context.snapshots.get(id));
-}
-
-/** Makes a disk that came from elsewhere lie on what is below it here. */
-async function layDisk(
-  path: string,
-  { diskSizeBytes }: SnapshotArchiveManifest,
-  [below, format]: readonly [path: string, format: "raw" | "qcow2"],
-): Promise<void> {
-  try {
-    await setQcow2Backing(path, below, format);
-  } catch (cause) {
-    if (cause instanceof SmolVMError) throw archiveCorrupt(cause.message, cause);
-    throw cause;
-  }
-  const header = await readQcow2Header(path);
-  if ((header?.sizeBytes ?? Infinity) > diskSizeBytes) throw archiveCorrupt("a disk is larger than its manifest says");
 }
 
 /** One layer a disk, each on the one before; a snapshot without a disk of its own is a layer, too. */

@@ -7,6 +7,7 @@ import { ImageError, SmolVMError } from "../../errors/smolvm-error.ts";
 import { digestOf } from "../../host/file-stamp.ts";
 import { assertRoom } from "../../host/free-space.ts";
 import { type Image, IMAGE_FILE_KEYS, IMAGE_FILE_NAMES, type ImageManifest } from "../../images/image.ts";
+import { assertOwnQcow2, readQcow2Header } from "../../images/qcow2-overlay.ts";
 import { createStagingDir, type StagingDir } from "../../images/staging.ts";
 import { archiveCorrupt } from "../../snapshots/archive/archive-corrupt.ts";
 import { extractEntry } from "../../snapshots/archive/extract-entry.ts";
@@ -46,7 +47,7 @@ export async function importSnapshot(
 ): Promise<SnapshotInfo> {
   await using archive = await openArchive(typeof source === "string" ? resolve(source) : source, { signal });
   const manifest = parseArchiveManifest(archive.manifest);
-  const { config, memory } = manifest;
+  const { config } = manifest;
   if (!context.backends.has(config.backend)) throw otherBackend(config.backend);
   const wantedName = name ?? manifest.name;
   context.snapshots.assertNameIsFree(wantedName);
@@ -57,15 +58,12 @@ export async function importSnapshot(
   await using imageStaging = local === undefined ? await context.images.createStaging() : undefined;
   const places = placesOf(manifest, staging, imageStaging);
   await unpack(archive, places, onProgress);
-  const { path: statePath = null } = places.get(STATE_ENTRY) ?? {};
-  if (statePath !== null && (await digestOf(statePath)) !== memory?.state.sha256) {
-    throw archiveCorrupt("the state of the devices is another one than its manifest says");
-  }
   const staged: StagedSnapshot = {
     disks: Array.from({ length: manifest.diskCount }, (_, index) => join(staging.path, diskEntry(index))),
-    statePath,
+    statePath: places.get(STATE_ENTRY)?.path ?? null,
     memoryPath: places.get(MEMORY_ENTRY)?.path ?? null,
   };
+  await check(staged, manifest);
   const image = local ?? (await adoptImage(context, imageStaging, manifest.image, signal));
   signal?.throwIfAborted();
   return await addImported(context, staged, { manifest, image, name: wantedName });
@@ -167,6 +165,22 @@ function reporting(entry: ArchiveEntry, onProgress: (progress: SnapshotArchivePr
       onProgress({ entry: name, sizeBytes, doneBytes: sizeBytes });
     },
   };
+}
+
+/** Checks what no digest of the archive can say. */
+async function check({ statePath, disks }: StagedSnapshot, manifest: SnapshotArchiveManifest): Promise<void> {
+  if (statePath !== null && (await digestOf(statePath)) !== manifest.memory?.state.sha256) {
+    throw archiveCorrupt("the state of the devices is another one than its manifest says");
+  }
+  for (const path of disks) {
+    await assertOwnQcow2(path).catch((cause: unknown) => {
+      throw cause instanceof SmolVMError ? archiveCorrupt(cause.message, cause) : cause;
+    });
+    const header = await readQcow2Header(path);
+    if (header === undefined || header.sizeBytes > manifest.diskSizeBytes) {
+      throw archiveCorrupt("a disk is larger than its manifest says");
+    }
+  }
 }
 
 async function adoptImage(
