@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { basename } from "node:path";
 import type { Backend, LaunchSpec, VmmPaths } from "../backends/backend.ts";
 import { GuestChannel } from "../guest/channel/channel.ts";
+import { makeSshHostKey } from "../guest/identity/ssh-host-key.ts";
 import { runCommand } from "../guest/command/run-command.ts";
 import { vmSocketDir } from "../host/paths.ts";
 import { createQcow2Overlay } from "../images/qcow2-overlay.ts";
@@ -103,6 +104,8 @@ async function warmUp(socketPath: string, hasNetwork: boolean, signal: AbortSign
   const identity = {
     hostname: "template",
     machineId: "0".repeat(32),
+    sshHostKey: makeSshHostKey("template"),
+    newIdentity: true,
     clockNs: "now",
     entropy: randomBytes(64),
     growRoot: true,

@@ -3,7 +3,7 @@ import { cpuIdentity } from "../host/cpu-identity.ts";
 import type { TemplateShape } from "./template.ts";
 
 /** Of a template's files; another one makes new templates. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 /**
  * The name of the template that VMs of this shape can continue from: a digest of all that must match.

@@ -106,6 +106,7 @@ describe("a template", () => {
     assert.deepEqual(readdirSync(join(dataDir, "templates", name)).toSorted(), [
       "disk.qcow2",
       "memory",
+      "memory.extents",
       "state",
       "template.json",
     ]);
