@@ -8,15 +8,9 @@ import { allocateMemory } from "../../snapshots/memory/allocate-memory.ts";
 import { type ComposeOptions, composeMemory } from "../../snapshots/memory/compose-memory.ts";
 import type { ManagerContext } from "../context.ts";
 import { filesOf, memoryLayers, type SavedLayer } from "./layer-chain.ts";
+import { type FlatMemory, SharedMemory } from "./shared-memory.ts";
 
 const MIB = 1024 * 1024;
-
-/** All of a saved memory in one file, which VMMs map. */
-export interface FlatMemory {
-  readonly path: string;
-  /** The file has its size at once, and its content when this resolves. */
-  readonly ready: Promise<void>;
-}
 
 /** The files that make up a memory. */
 export interface MemorySources {
@@ -27,7 +21,7 @@ export interface MemorySources {
 }
 
 /** Those that this process is making. */
-const making = new Map<string, Promise<FlatMemory>>();
+const making = new Map<string, SharedMemory>();
 
 /**
  * The flat file of a layer's memory; made at the first start from it, and shared by all that follow. A file that was damaged is
@@ -39,14 +33,17 @@ export async function flatMemoryOf(
   signal?: AbortSignal,
 ): Promise<FlatMemory> {
   const path = filesOf(context, layer.id).memoryPath;
-  const current = making.get(path);
-  if (current !== undefined) return await current;
-  if (await isWhole(path)) return { path, ready: Promise.resolve() };
-  const made = make(context, layer, path, signal);
-  making.set(path, made);
-  const forget = (): void => void making.delete(path);
-  made.then(({ ready }) => ready.then(forget, forget), forget);
-  return await made;
+  if (making.get(path) === undefined && (await isWhole(path))) return { path, ready: Promise.resolve() };
+  for (;;) {
+    signal?.throwIfAborted();
+    const current = making.get(path);
+    if (current?.isGivenUp === false) return await current.join(signal);
+    await current?.ended;
+    if (making.get(path) !== undefined) continue;
+    const shared = new SharedMemory((givenUp) => make(context, layer, path, givenUp));
+    making.set(path, shared);
+    void shared.ended.then(() => making.delete(path));
+  }
 }
 
 /**
