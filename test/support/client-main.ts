@@ -1,4 +1,12 @@
-import { SmolVM, SmolVMError, SmolVMManager, type VMConfig } from "../../src/index.ts";
+import {
+  type ForkOptions,
+  type RestoreOptions,
+  SmolVM,
+  SmolVMError,
+  SmolVMManager,
+  type SnapshotOptions,
+  type VMConfig,
+} from "../../src/index.ts";
 import { crashAt } from "./crash-points.ts";
 
 /** The program behind `ClientProcess`: executes the calls that come by IPC, in its own process. */
@@ -12,6 +20,17 @@ const calls = {
   stop: (vmId: string) => manager.stop(vmId),
   delete: (vmId: string) => manager.delete(vmId),
   get: async (vmId: string) => manager.get(vmId),
+  pause: (vmId: string) => manager.pause(vmId),
+  resume: (vmId: string) => manager.resume(vmId),
+  hibernate: (vmId: string) => manager.stop(vmId, { keepMemory: true }),
+  snapshot: (vmId: string, options: SnapshotOptions) => manager.snapshot(vmId, options),
+  restore: (snapshot: string, options: RestoreOptions) => manager.restore(snapshot, options),
+  /** The ids of those that came up. */
+  fork: async (vmId: string, options: ForkOptions) => {
+    const results = await manager.fork(vmId, options);
+    return results.flatMap((result) => (result.status === "fulfilled" ? [result.value.vmId] : []));
+  },
+  deleteSnapshot: (snapshot: string) => manager.deleteSnapshot(snapshot),
   crashAt: async (count: number) => crashAt(count),
   reconcile: () => manager.reconcile(),
   launch: async (config: VMConfig) => (await SmolVM.launch({ ...config, dataDir })).info,

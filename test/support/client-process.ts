@@ -1,7 +1,15 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { CommandResult, VMConfig, VMInfo } from "../../src/index.ts";
+import type {
+  CommandResult,
+  ForkOptions,
+  RestoreOptions,
+  SnapshotInfo,
+  SnapshotOptions,
+  VMConfig,
+  VMInfo,
+} from "../../src/index.ts";
 
 /** What an error of another process is known by. */
 export interface RemoteError {
@@ -13,12 +21,26 @@ export interface RemoteError {
 /** What one call came to. */
 export type Settled<T> = { readonly value: T; readonly error?: never } | { readonly error: RemoteError };
 
+/** How another process is started. */
+export interface ClientOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  /** A program with its arguments that executes the process. */
+  readonly under?: readonly string[];
+}
+
 interface Calls {
   readonly create: [config: VMConfig, result: VMInfo];
   readonly start: [vmId: string, result: VMInfo];
   readonly stop: [vmId: string, result: VMInfo];
   readonly delete: [vmId: string, result: undefined];
   readonly get: [vmId: string, result: VMInfo];
+  readonly pause: [vmId: string, result: VMInfo];
+  readonly resume: [vmId: string, result: VMInfo];
+  readonly hibernate: [vmId: string, result: VMInfo];
+  readonly snapshot: [vmId: string, options: SnapshotOptions, result: SnapshotInfo];
+  readonly restore: [snapshot: string, options: RestoreOptions, result: VMInfo];
+  readonly fork: [vmId: string, options: ForkOptions, result: readonly string[]];
+  readonly deleteSnapshot: [snapshot: string, result: undefined];
   readonly crashAt: [count: number, result: undefined];
   readonly reconcile: [result: readonly string[]];
   readonly launch: [config: VMConfig, result: VMInfo];
@@ -42,9 +64,12 @@ export class ClientProcess implements AsyncDisposable {
   }
 
   /** Starts it and waits until it takes calls. */
-  static async start(dataDir: string, options: { readonly env?: NodeJS.ProcessEnv } = {}): Promise<ClientProcess> {
+  static async start(dataDir: string, options: ClientOptions = {}): Promise<ClientProcess> {
+    const [execPath, ...execArgv] = [...(options.under ?? []), process.execPath];
     const child = fork(fileURLToPath(new URL("client-main.ts", import.meta.url)), [dataDir], {
       env: { ...process.env, ...options.env },
+      execPath,
+      execArgv,
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     const client = new ClientProcess(child);

@@ -1,6 +1,7 @@
 import childProcess from "node:child_process";
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
+import { Socket } from "node:net";
 import { DatabaseSync, StatementSync } from "node:sqlite";
 
 type Method = (...args: never[]) => unknown;
@@ -23,8 +24,10 @@ function point(): void {
 }
 
 function install(): void {
-  for (const name of ["mkdirSync", "rmSync", "openSync"] as const) wrap(fs, name);
-  wrap(fs.promises, "open");
+  for (const name of ["mkdirSync", "rmSync", "openSync", "renameSync", "linkSync"] as const) wrap(fs, name);
+  for (const name of ["open", "mkdir", "rm", "rename", "chmod", "writeFile"] as const) wrap(fs.promises, name);
+  // What the VMM is told to do.
+  wrap(Socket.prototype, "write", (text) => typeof text === "string" && text.startsWith('{"execute"'));
   wrap(childProcess, "spawn");
   wrap(process, "kill");
   wrap(StatementSync.prototype, "run");
@@ -32,10 +35,10 @@ function install(): void {
   syncBuiltinESMExports();
 }
 
-function wrap<T extends object>(owner: T, name: keyof T): void {
+function wrap<T extends object>(owner: T, name: keyof T, isChange: (argument: unknown) => boolean = () => true): void {
   const original = owner[name] as Method;
   const wrapped = function (this: unknown, ...args: never[]): unknown {
-    point();
+    if (isChange(args[0])) point();
     return original.apply(this, args);
   };
   Object.assign(owner, { [name]: wrapped });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SmolVMManager } from "../../src/index.ts";
 
@@ -17,9 +18,12 @@ export async function assertNothingLeft(dataDir: string): Promise<void> {
   await assertNoProcess(dataDir);
   for (const folder of ["disks", "vms", "sockets"])
     assert.deepEqual(filesIn(dataDir, folder), [], `${folder} is empty`);
+  assert.deepEqual(layersIn(dataDir), [], "layers is empty");
   if (!existsSync(join(dataDir, "smolvm.db"))) return;
   await using manager = new SmolVMManager({ dataDir });
   assert.deepEqual(manager.listVms(), []);
+  assert.deepEqual(manager.listSnapshots(), []);
+  assert.deepEqual(rowsOf(dataDir, "SELECT id FROM layers"), [], "no layer is left");
 }
 
 /** Asserts that no process works in this data directory; one that was just killed may take a moment to go. */
@@ -35,7 +39,7 @@ export async function assertNoProcess(dataDir: string): Promise<void> {
  */
 export async function assertConsistent(manager: SmolVMManager): Promise<void> {
   const infos = manager.listVms();
-  const running = infos.filter(({ status }) => status === "running");
+  const running = infos.filter(({ status }) => status === "running" || status === "paused");
   for (const { vmId, status } of infos) assert.ok(status !== "error", `${vmId} is in error`);
   const isVmm = (pid: number): boolean => readOrEmpty(`/proc/${pid}/cmdline`).includes("qemu-system-");
   assert.deepEqual(
@@ -49,10 +53,44 @@ export async function assertConsistent(manager: SmolVMManager): Promise<void> {
   assert.deepEqual(filesIn(manager.dataDir, "vms").toSorted(), ids, "folders of VMs");
   assert.deepEqual(
     filesIn(manager.dataDir, "disks").toSorted(),
-    ids.map((id) => `${id}.qcow2`),
+    rowsOf(
+      manager.dataDir,
+      "SELECT disk_path AS name FROM vms UNION SELECT disk_path FROM layers WHERE disk_path IS NOT NULL",
+    )
+      .map((path) => basename(path))
+      .toSorted(),
     "disks",
   );
+  assert.deepEqual(
+    layersIn(manager.dataDir).toSorted(),
+    rowsOf(manager.dataDir, "SELECT id FROM layers WHERE json_extract(manifest, '$.memory') IS NOT NULL").toSorted(),
+    "saved memory",
+  );
+  assert.deepEqual(
+    rowsOf(manager.dataDir, "SELECT id FROM layers WHERE maker_pid IS NOT NULL"),
+    [],
+    "layers half-made",
+  );
   for (const id of filesIn(manager.dataDir, "sockets")) assert.ok(ids.includes(id), `sockets of ${id}`);
+}
+
+/** What a data directory holds of saved memory. */
+function layersIn(dataDir: string): string[] {
+  const claims = filesIn(dataDir, "layers/.locks");
+  return [...filesIn(dataDir, "layers").filter((name) => name !== ".locks"), ...claims];
+}
+
+/** The first column of what a query of a data directory's state finds. */
+function rowsOf(dataDir: string, sql: string): string[] {
+  const database = new DatabaseSync(join(dataDir, "smolvm.db"), { readOnly: true });
+  try {
+    return database
+      .prepare(sql)
+      .all()
+      .map((row) => String(Object.values(row)[0]));
+  } finally {
+    database.close();
+  }
 }
 
 /** The names in a folder of a data directory; none where there is no such folder. */

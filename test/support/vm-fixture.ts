@@ -45,10 +45,11 @@ export function testDataDir(owner: Owner): string {
   return dataDir;
 }
 
-/** A manager of a data directory of its own; at the end of the test its VMs are deleted. */
+/** A manager of a data directory of its own; at the end of the test its VMs and snapshots are deleted. */
 export function testManager(owner: Owner): SmolVMManager {
   owner.after(async () => {
     for (const { vmId } of manager.listVms()) await manager.delete(vmId);
+    for (const { id } of manager.listSnapshots()) await manager.deleteSnapshot(id);
     await manager.close();
     await assertNothingLeft(manager.dataDir);
   });
