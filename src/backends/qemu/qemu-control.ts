@@ -56,7 +56,8 @@ export class QemuControl implements VmmControl {
 
   async saveDevices(path: string): Promise<void> {
     // Its name is history: it saves the devices of any VM, and leaves the memory out (QEMU, migration/savevm.c).
-    await this.#execute("xen-save-devices-state", { filename: path, live: true });
+    // Not "live": then it would let go of the disks of a paused VM, and a second time end by a failed assertion.
+    await this.#execute("xen-save-devices-state", { filename: path, live: false });
     await chmod(path, 0o600);
   }
 
