@@ -45,6 +45,32 @@ export async function acquireLock(
   }
 }
 
+/** Removes what dead processes left of their claims on the locks in a directory. */
+export async function removeDeadClaims(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => []); // never made
+  for (const name of names) {
+    const path = join(directory, name);
+    const isWhole = name.endsWith(CLAIM_SUFFIX);
+    const holder = await readClaim(path);
+    // One that is being written says by its name alone whose it is.
+    const isDead = isWhole ? holder !== undefined && !isProcessAlive(holder) : !isPidInUse(pidOf(name));
+    if (isDead) await rm(path, { force: true });
+  }
+}
+
+function pidOf(claim: string): number {
+  return Number(/\.(\d+)-[0-9a-f]+$/.exec(claim)?.[1] ?? process.pid);
+}
+
+function isPidInUse(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
 /** Makes a claim of this process; it is complete from the first moment. */
 async function makeClaim(path: string): Promise<string> {
   const ownPath = `${path}.${process.pid}-${randomBytes(6).toString("hex")}`;

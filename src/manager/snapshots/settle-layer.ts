@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { stampOf } from "../../host/file-stamp.ts";
 import { readQcow2Header } from "../../images/qcow2-overlay.ts";
+import { removeDeadClaims } from "../../process/claim-lock.ts";
 import { isProcessRunning } from "../../process/process-identity.ts";
 import type { VMRecord } from "../../state/vm-record.ts";
 import { backendOf, type ManagerContext, pathsOf } from "../context.ts";
@@ -29,7 +30,7 @@ export async function settleOrphanedLayers(context: ManagerContext): Promise<voi
   await releaseLayers(context);
 }
 
-/** Removes the saved memory of layers that are gone, or have none, and the claims to make theirs. */
+/** Removes the saved memory of layers that are gone, or have none, and the claims of dead processes to put some together. */
 export async function removeOrphanedLayers(context: ManagerContext): Promise<void> {
   for (const name of namesIn(context.layerDir).filter((each) => each.startsWith("layer-"))) {
     const layer = context.layers.find(name);
@@ -38,11 +39,7 @@ export async function removeOrphanedLayers(context: ManagerContext): Promise<voi
       await rm(join(context.layerDir, name), { recursive: true, force: true });
     }
   }
-  const lockDir = join(context.layerDir, ".locks");
-  for (const claim of namesIn(lockDir)) {
-    const [layerId = ""] = claim.split(".");
-    if (context.layers.find(layerId) === undefined) await rm(join(lockDir, claim), { force: true });
-  }
+  await removeDeadClaims(join(context.layerDir, ".locks"));
 }
 
 function namesIn(directory: string): readonly string[] {
