@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Readable } from "node:stream";
 import { describe, test, type TestContext } from "node:test";
-import { SmolVMManager } from "../../../src/index.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { type SmolVMError, SmolVMManager } from "../../../src/index.ts";
 import type { Image } from "../../../src/images/image.ts";
 import { ImageStore } from "../../../src/images/image-store.ts";
 import { createQcow2Overlay, readQcow2Header } from "../../../src/images/qcow2-overlay.ts";
@@ -16,6 +20,7 @@ import { writeArchive } from "../../../src/snapshots/archive/write-archive.ts";
 import { temporaryDir } from "../../support/temporary-dir.ts";
 import { addImage } from "../images/store-fixture.ts";
 
+const MAIN = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
 const MIB = 1024 * 1024;
 const STATE = Buffer.from("state of the devices");
 const PAGE = Buffer.alloc(4096, 7);
@@ -316,6 +321,44 @@ describe("an import is refused, and leaves nothing", () => {
       "IMAGE_NOT_FOUND",
       /does not hold its image/,
     );
+  });
+
+  test("when another one takes its name at the last moment", async (t) => {
+    const fixture = new Fixture(t);
+    const path = await fixture.archive(await fixture.content());
+    const results = await Promise.allSettled([1, 2, 3].map(() => fixture.manager.importSnapshot(path)));
+    const refused = results.filter((result) => result.status === "rejected");
+    assert.deepEqual(
+      refused.map(({ reason }) => (reason as SmolVMError).code),
+      ["SNAPSHOT_ALREADY_EXISTS", "SNAPSHOT_ALREADY_EXISTS"],
+    );
+    assert.equal(readdirSync(fixture.manager.diskDir).length, 2);
+    await fixture.manager.deleteSnapshot("saved");
+    assert.deepEqual(readdirSync(fixture.manager.diskDir), []);
+  });
+
+  test("when its process is killed, as soon as `reconcile` has been there", async (t) => {
+    const fixture = new Fixture(t);
+    const content = await fixture.content();
+    const random = [{ offset: 0, bytes: randomBytes(4 * MIB) }];
+    const entries = content.entries.map((entry) => (entry.name === "memory" ? { ...entry, runs: random } : entry));
+    const bytes = readFileSync(await fixture.archive({ ...content, entries }));
+    const before = fixture.state();
+    const { dataDir, imageDir } = fixture.manager;
+    const words = ["--data-dir", dataDir, "--image-dir", imageDir, "snapshot", "import", "-"];
+    const child = spawn(process.execPath, [MAIN, ...words], { stdio: ["pipe", "ignore", "inherit"] });
+    child.stdin.on("error", () => {}); // it is killed while it reads
+    child.stdin.write(bytes.subarray(0, 3 * MIB));
+    const deadlineMs = performance.now() + 30_000;
+    const isUnpacking = (): boolean =>
+      readdirSync(dataDir, { recursive: true }).some((name) => String(name).endsWith("memory"));
+    while (!isUnpacking() && performance.now() < deadlineMs) await sleep(20);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    assert.notDeepEqual(fixture.state(), before);
+    await fixture.manager.reconcile();
+    await fixture.manager.images.prune({ inUse: () => [] });
+    assert.deepEqual(fixture.state(), before);
   });
 
   test("when it is cancelled, whatever it is at", async (t) => {
