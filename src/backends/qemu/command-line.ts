@@ -39,7 +39,7 @@ export function buildCommandLine(
     ...["-pidfile", pidFilePath(spec.paths)],
     ...sandboxArguments(platform),
     ...memoryArguments(spec),
-    ...["-machine", `${machine.type},dump-guest-core=off${spec.memory === undefined ? "" : ",memory-backend=ram"}`],
+    ...["-machine", `${machine.type},dump-guest-core=off,memory-backend=ram`],
     ...["-accel", spec.accelerator],
     ...["-cpu", machine.cpu],
     ...["-m", `${spec.memoryMiB}M`],
@@ -56,15 +56,16 @@ export function buildCommandLine(
   ];
 }
 
-/** A state that was saved without the memory begins with the devices, not with a description of the machine. */
 function stateArguments({ state }: LaunchSpec): readonly string[] {
-  if (state === undefined) return [];
-  return [...(state.includesMemory ? [] : ["-global", "migration.send-configuration=off"]), "-incoming", "defer"];
+  // A state of devices alone begins with no description of the machine: so that every state fits, no VMM writes or expects one.
+  const configuration = ["-global", "migration.send-configuration=off"];
+  return [...configuration, ...(state === undefined ? [] : ["-incoming", "defer"])];
 }
 
 /** Memory in a file: written to while a template is made, mapped copy-on-write by the VMs that continue from it. */
 function memoryArguments({ memory, memoryMiB }: LaunchSpec): readonly string[] {
-  if (memory === undefined) return [];
+  // By the same name: a state with the memory in it names it.
+  if (memory === undefined) return ["-object", `memory-backend-ram,id=ram,size=${memoryMiB}M`];
   const share = memory.sharing === "shared" ? "on" : "off";
   const path = escapeValue(memory.path);
   return ["-object", `memory-backend-file,id=ram,size=${memoryMiB}M,mem-path=${path},share=${share}`];

@@ -57,6 +57,7 @@ export async function captureLive(
     const isDiskFirst = prepared === undefined;
     if (isDiskFirst) await putDiskUnder(context, control, layer, order);
     if (order.includeMemory) memory = await saveState(context, control, record, layer, prepared);
+    if (order.includeMemory && isDiskFirst && wasPaused && order.goesOn) await takeDiskBack(control);
     if (!isDiskFirst) await putDiskUnder(context, control, layer, order);
     isSaved = true;
   } finally {
@@ -178,6 +179,12 @@ async function saveState(
     await memory?.discard();
     throw error;
   }
+}
+
+/** After it has written its memory a VMM can do so again, and has its disk, only once it has gone on, be it for an instant. */
+async function takeDiskBack(control: VmmControl): Promise<void> {
+  await control.resume();
+  await control.pause();
 }
 
 /** Nothing was written to the disk since the layer below it: then there is nothing to put under. */
