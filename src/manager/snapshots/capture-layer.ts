@@ -66,7 +66,7 @@ export async function captureLayer(
     overlayPath: null,
   });
   const files = filesOf(context, layer.id);
-  mkdirSync(files.dir, { recursive: true, mode: 0o700 });
+  if (order.includeMemory) mkdirSync(files.dir, { recursive: true, mode: 0o700 });
   try {
     const withOverlay = await makeOverlay(context, record, layer);
     const live = isLive ? await captureLive(context, channels, record, withOverlay, order) : undefined;
