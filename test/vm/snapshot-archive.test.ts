@@ -14,6 +14,7 @@ describe("an exported snapshot", () => {
   after(async () => {
     for (const manager of [here, there]) {
       for (const { vmId } of manager.listVms()) await manager.delete(vmId);
+      for (const { id } of manager.listSnapshots()) await manager.deleteSnapshot(id);
       await manager.close();
       await assertNothingLeft(manager.dataDir);
     }
