@@ -21,9 +21,9 @@ describe("the traffic of a channel", () => {
   test("ends with the channel for calls that are open then", async () => {
     await using agent = await FakeAgent.start();
     const channel = await GuestChannel.connect(agent.socketPath);
-    const run = runCommand(channel, "sleep 100");
+    const cutOff = assert.rejects(runCommand(channel, "sleep 100"), { code: "CHANNEL_BROKEN" });
     await channel.close();
-    await assert.rejects(run, { code: "CHANNEL_BROKEN" });
+    await cutOff;
     assert.equal(channel.traffic.openCount, 0);
     await assert.rejects(channel.ping(), { code: "CHANNEL_BROKEN" });
     assert.equal(channel.traffic.openCount, 0);
