@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { VMConfig } from "../config/vm-config.ts";
 import { ValidationError } from "../errors/smolvm-error.ts";
+import { parseDuration } from "./duration.ts";
 
 /** What the options of a VM's config parse to. */
 export interface VMConfigFlags {
@@ -17,6 +18,8 @@ export interface VMConfigFlags {
   retainDisk?: boolean;
   network?: string;
   env?: readonly string[];
+  idlePause?: string;
+  ttl?: string;
 }
 
 /** Parser of an option that may be repeated. */
@@ -32,6 +35,8 @@ export function addVmConfigOptions(command: Command): Command {
     .option("--disk <MiB>", "disk in MiB, sparse (default: 4096)")
     .option("--network <mode>", "auto, user or none (default: auto)")
     .option("-e, --env <NAME=value>", "environment variable of every command; may be repeated", collect, [])
+    .option("--idle-pause <duration>", "pause it when it was idle for so long; the next call wakes it (default: never)")
+    .option("--ttl <duration>", "delete it so long after its creation (default: never)")
     .option("--retain-disk", "keep the disk when the VM is deleted")
     .option("--kernel <path>", "kernel of your own (with --rootfs)")
     .option("--rootfs <path>", "ext4 image of your own (with --kernel)")
@@ -56,6 +61,8 @@ export function toVmConfig(flags: VMConfigFlags): VMConfig {
     retainDiskOnDelete: flags.retainDisk,
     network: flags.network,
     env: parseEnv(flags.env ?? []),
+    idlePauseMs: flags.idlePause === undefined ? undefined : parseDuration(flags.idlePause),
+    ttlMs: flags.ttl === undefined ? undefined : parseDuration(flags.ttl),
   };
   return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
 }

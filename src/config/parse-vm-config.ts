@@ -11,6 +11,9 @@ const oneOf = <T extends string>(...values: readonly T[]): z.ZodMiniType<T> =>
 
 const boolean = z.boolean({ error: "must be true or false" });
 
+/** The longest delay that a timer of Node takes, almost 25 days. */
+const MAX_DURATION_MS = 2 ** 31 - 1;
+
 const vmConfigSchema = z.strictObject(
   {
     vmId: z.optional(z.any()),
@@ -27,6 +30,8 @@ const vmConfigSchema = z.strictObject(
     retainDiskOnDelete: z.optional(boolean),
     env: z.optional(z.any()),
     network: z.optional(oneOf("auto", "tap", "user", "none")),
+    idlePauseMs: z.optional(wholeNumber(100, MAX_DURATION_MS)),
+    ttlMs: z.optional(wholeNumber(1_000, MAX_DURATION_MS)),
   },
   { error: "must be an object" },
 );
@@ -54,6 +59,9 @@ export function parseVmConfig(input: unknown): VMConfig {
   }
   if (config.initrdPath !== undefined && config.kernelPath === undefined) {
     fail("initrdPath must come with kernelPath and rootfsPath, got it alone", "initrdPath");
+  }
+  if (config.idlePauseMs !== undefined && config.kernelPath !== undefined && config.initrdPath === undefined) {
+    fail("idlePauseMs must come with an initrdPath: without a guest agent no call could wake the VM", "idlePauseMs");
   }
   if (config.image !== undefined && config.kernelPath !== undefined) {
     fail("image and kernelPath exclude each other, got both", "image");

@@ -55,6 +55,13 @@ export interface VMConfig {
   readonly env?: Readonly<Record<string, string>>;
   /** Default `"auto"`. */
   readonly network?: NetworkMode;
+  /**
+   * Pause the VM when nobody has used it for this many milliseconds (100 or more) and its guest has nothing to do; the next call
+   * to its guest wakes it. Default: never.
+   */
+  readonly idlePauseMs?: number;
+  /** Delete the VM this many milliseconds (1,000 or more) after it was created, whatever it does then. Default: never. */
+  readonly ttlMs?: number;
 }
 
 /** A {@link VMConfig} with every default filled in; deeply frozen. Paths are absolute. */
@@ -74,6 +81,10 @@ export interface ResolvedVMConfig {
   readonly retainDiskOnDelete: boolean;
   readonly env: Readonly<Record<string, string>>;
   readonly networkMode: NetworkMode;
+  /** undefined: never. */
+  readonly idlePauseMs?: number | undefined;
+  /** undefined: for ever. */
+  readonly ttlMs?: number | undefined;
 }
 
 /**

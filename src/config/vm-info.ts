@@ -18,6 +18,8 @@ export type StartedFrom = "cold" | "template" | "snapshot" | "fork" | "hibernati
 export interface VMInfo {
   readonly vmId: string;
   readonly status: VMState;
+  /** Who paused it: its user, or nobody used it (`idlePauseMs`) and the next call wakes it; null while it is not paused. */
+  readonly pausedBy: "user" | "idle" | null;
   readonly config: ResolvedVMConfig;
   /** null when the VM has no network. */
   readonly network: NetworkConfig | null;
@@ -29,6 +31,8 @@ export interface VMInfo {
   /** What executes the guest's instructions: `"kvm"`, `"hvf"` or `"tcg"`; null before the first start. */
   readonly accelerator: string | null;
   readonly createdAt: Date;
+  /** When the VM is deleted by itself; null: never. */
+  readonly expiresAt: Date | null;
   /** When the last start began; null before the first. */
   readonly startedAt: Date | null;
   /** What the last start spent its time on; empty before the first. */

@@ -50,11 +50,17 @@ export class ValidationError extends SmolVMError {
   override readonly name: string = "ValidationError";
 }
 
-/** No VM has this id in this data directory. */
+/** No VM has this id in this data directory; or its time was up, so that it is deleted. */
 export class VMNotFoundError extends SmolVMError {
   override readonly name: string = "VMNotFoundError";
-  constructor(vmId: string, options: SmolVMErrorOptions = {}) {
-    super("VM_NOT_FOUND", `no VM has the id "${vmId}"`, { ...options, details: { vmId, ...options.details } });
+  constructor(vmId: string, options: SmolVMErrorOptions & { readonly expiredAt?: Date } = {}) {
+    const { expiredAt, ...others } = options;
+    const message =
+      expiredAt === undefined
+        ? `no VM has the id "${vmId}"`
+        : `the VM "${vmId}" was deleted when its time (ttlMs) was up, at ${expiredAt.toISOString()}`;
+    const details = { vmId, ...(expiredAt === undefined ? {} : { expiredAt }), ...options.details };
+    super("VM_NOT_FOUND", message, { ...others, details });
   }
 }
 

@@ -22,6 +22,8 @@ export class ChannelPool implements AsyncDisposable {
   readonly #channels = new Map<string, Promise<GuestChannel>>();
   /** Those of them that are made: the way of nearly every call. */
   readonly #open = new Map<string, GuestChannel>();
+  /** Hears of each channel that is made. */
+  onOpen: ((record: VMRecord, channel: GuestChannel) => void) | undefined;
 
   constructor(context: ManagerContext) {
     this.#context = context;
@@ -90,6 +92,7 @@ export class ChannelPool implements AsyncDisposable {
       });
       debugLog("channel.open", { vmId: record.id, port: lease.port, agent: channel.agentVersion });
       void channel.closed.then(() => this.#release(lease));
+      this.onOpen?.(record, channel);
       return channel;
     } catch (error) {
       this.#release(lease);

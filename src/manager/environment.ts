@@ -48,7 +48,7 @@ export async function applyEnv(
   context: ManagerContext,
   channels: ChannelPool,
   vmId: string,
-  options: { readonly told?: Environment; readonly signal?: AbortSignal } = {},
+  options: { readonly told?: Environment; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
   let { told } = options;
   for (;;) {

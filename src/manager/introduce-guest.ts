@@ -7,6 +7,7 @@ import { makeSshHostKey } from "../guest/identity/ssh-host-key.ts";
 import { USER_NETWORK } from "../network/user-network-plan.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import type { ChannelPool } from "./channel-pool.ts";
+import { lifetimeOf } from "./expiry/time-to-live.ts";
 
 /**
  * Waits for the guest's agent and tells it who it is, before any program of the user runs. Without an agent there is nothing
@@ -48,6 +49,7 @@ function identityOf(record: VMRecord, growRoot: boolean): GuestIdentity {
     growRoot,
     // A VM that has run keeps its host key on its disk, for those who know it by that.
     ...(record.startedFrom === null ? { newIdentity: true, sshHostKey: makeSshHostKey(`root@${hostname}`) } : {}),
+    ...lifetimeOf(record),
     ...(network === null
       ? {}
       : {

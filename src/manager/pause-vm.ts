@@ -2,6 +2,8 @@ import type { VMRecord } from "../state/vm-record.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import { backendOf, type ManagerContext, pathsOf } from "./context.ts";
 import { assertState, isDone } from "./effective-status.ts";
+import { applyEnv } from "./environment.ts";
+import { lifetimeOf } from "./expiry/time-to-live.ts";
 
 /** How long the guest may take to take its new clock. */
 const CLOCK_TIMEOUT_MS = 10_000;
@@ -33,22 +35,29 @@ export async function resumeVm(
     await using control = await backendOf(context, record).control(pathsOf(context, record), { signal });
     await control.resume();
   }
+  if (record.config.initrdPath !== undefined) {
+    // The guest's clock, and the time that it has left, have stood still with its CPUs; its variables may have been changed.
+    const channel = await channels.get(record, { timeoutMs: CLOCK_TIMEOUT_MS, signal });
+    const { env } = record.config;
+    const news = { clockNs: "now", env, ...lifetimeOf(record) } as const;
+    await channel.configure(news, signal === undefined ? {} : { signal });
+  }
+  // Last, so that a guest whose clock was not set counts as paused.
   context.vms.setResumed(record.id);
-  // The guest's clock has stood still with its CPUs.
-  if (record.config.initrdPath === undefined) return;
-  const channel = await channels.get(context.vms.get(record.id), { timeoutMs: CLOCK_TIMEOUT_MS, signal });
-  await channel.configure({ clockNs: "now" }, signal === undefined ? {} : { signal });
+  await applyEnv(context, channels, record.id, { told: record.config.env, signal });
 }
 
 /** Makes the record say what a VM does whose pause, resume or snapshot was interrupted: whether its CPUs stand still. */
 export async function settlePause(context: ManagerContext, record: VMRecord): Promise<void> {
   await using control = await backendOf(context, record).control(pathsOf(context, record));
   const isPaused = await control.isPaused();
-  if (record.operation === "pause" && isPaused && record.status === "running") {
-    context.vms.setPaused(record.id, "user");
-  } else if (record.operation === "resume" && !isPaused && record.status === "paused") {
-    context.vms.setResumed(record.id);
-  } else if (isPaused && record.status === "running") {
+  const { operation, status } = record;
+  if ((operation === "pause" || operation === "idle-pause") && isPaused && status === "running") {
+    context.vms.setPaused(record.id, operation === "pause" ? "user" : "idle");
+  } else if (status === "paused" && !isPaused) {
+    // Its clock may be wrong still.
+    await control.pause();
+  } else if (isPaused && status === "running") {
     // Whoever made a snapshot of it, or was about to let it go on, has died meanwhile.
     await control.resume();
   }

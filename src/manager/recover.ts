@@ -36,6 +36,7 @@ export async function recoverInterrupted(context: ManagerContext, record: VMReco
       context.vms.setDown(record.id, record.status === "created" ? "created" : "stopped");
       return;
     case "pause":
+    case "idle-pause":
     case "resume":
     case "snapshot":
       if (record.vmm !== null && isProcessRunning(record.vmm)) await settlePause(context, record);

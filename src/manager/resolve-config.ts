@@ -83,6 +83,8 @@ export async function resolveVmConfig(
       retainDiskOnDelete: config.retainDiskOnDelete ?? false,
       env: { ...config.env },
       networkMode: config.network ?? "auto",
+      idlePauseMs: config.idlePauseMs,
+      ttlMs: config.ttlMs,
     }),
   };
 }

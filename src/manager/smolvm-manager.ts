@@ -31,17 +31,22 @@ import { checkPrerequisites } from "../host/prerequisites.ts";
 import type { BuildProgress } from "../images/debian-image.ts";
 import { ImageStore } from "../images/image-store.ts";
 import { CommandExecutionUnavailableError, SmolVMError } from "../errors/smolvm-error.ts";
+import type { VMRecord } from "../state/vm-record.ts";
 import { ChannelPool } from "./channel-pool.ts";
 import { chooseBackend } from "./choose-backend.ts";
 import { type ManagerContext, openContext, pathsOf } from "./context.ts";
 import { createVm, type Origin } from "./create-vm.ts";
+import { deleteVm } from "./delete-vm.ts";
 import { assertState } from "./effective-status.ts";
 import { setEnv, unsetEnv } from "./environment.ts";
+import { Expiry } from "./expiry/expiry.ts";
+import { IdleWatches } from "./idle/idle-watches.ts";
+import { activityOf, isInterrupted } from "./idle/vm-activity.ts";
+import { watchIdle } from "./idle/watch-idle.ts";
 import { parseManagerOptions, type SmolVMManagerOptions } from "./manager-options.ts";
 import { withOperation } from "./operation.ts";
 import { pauseVm, resumeVm } from "./pause-vm.ts";
 import { reconcile } from "./reconcile.ts";
-import { removeVm } from "./recover.ts";
 import { type VMDefinition, resolveVmConfig } from "./resolve-config.ts";
 import { type ForkSource, openFork } from "./snapshots/fork-vm.ts";
 import { hibernateVm } from "./snapshots/hibernate-vm.ts";
@@ -105,6 +110,8 @@ export class SmolVMManager implements AsyncDisposable {
   readonly images: ImageStore;
   readonly #context: ManagerContext;
   readonly #channels: ChannelPool;
+  readonly #expiry: Expiry;
+  readonly #idle: IdleWatches;
   readonly #backends: ReadonlyMap<BackendName, Backend> = new Map([["qemu", new QemuBackend()]]);
   #closed = false;
 
@@ -124,6 +131,8 @@ export class SmolVMManager implements AsyncDisposable {
       backends: this.#backends,
     });
     this.#channels = new ChannelPool(this.#context);
+    this.#expiry = new Expiry(this.#context, this.#channels);
+    this.#idle = new IdleWatches(this.#context, this.#channels);
   }
 
   /**
@@ -153,7 +162,7 @@ export class SmolVMManager implements AsyncDisposable {
     const backend = chooseBackend(parsed.backend ?? this.backend, this.#backends);
     backend.assertUsable();
     const definition = await resolveVmConfig(parsed, { backend, images: this.images, ...options });
-    return toVmInfo(this.#context, await createVm(this.#context, definition, { signal: options.signal }));
+    return await this.#create(definition, { signal: options.signal });
   }
 
   /**
@@ -192,7 +201,9 @@ export class SmolVMManager implements AsyncDisposable {
     assertStartFrom(options.from);
     const { from = "auto" } = options;
     return await this.#operate(vmId, "start", signal, (record) =>
-      startVm(this.#context, this.#channels, record, { bootTimeoutMs, signal, from }),
+      record.pausedBy === "idle"
+        ? resumeVm(this.#context, this.#channels, record, signal)
+        : startVm(this.#context, this.#channels, record, { bootTimeoutMs, signal, from }),
     );
   }
 
@@ -222,9 +233,10 @@ export class SmolVMManager implements AsyncDisposable {
   async snapshot(vmId: string, options: SnapshotOptions = {}): Promise<SnapshotInfo> {
     assertSnapshotOptions(options);
     const { name = null, includeMemory = true, signal } = options;
+    this.#find(vmId);
     return await withOperation(
       this.#context,
-      checkVmId(vmId),
+      vmId,
       "snapshot",
       (record) => takeSnapshot(this.#context, this.#channels, record, { name, includeMemory, signal }),
       signal,
@@ -326,9 +338,10 @@ export class SmolVMManager implements AsyncDisposable {
     const names = forkNames(options);
     assertTimeout("bootTimeoutMs", options.bootTimeoutMs);
     const { signal } = options;
+    this.#find(vmId);
     return await withOperation(
       this.#context,
-      checkVmId(vmId),
+      vmId,
       "snapshot",
       (record) => openFork(this.#context, this.#channels, record, { names, signal }),
       signal,
@@ -342,7 +355,7 @@ export class SmolVMManager implements AsyncDisposable {
     options: { readonly bootTimeoutMs?: number; readonly signal?: AbortSignal },
   ): Promise<VMInfo> {
     const { bootTimeoutMs, signal } = options;
-    const { id } = await createVm(this.#context, definition, { origin, signal });
+    const { vmId: id } = await this.#create(definition, { origin, signal });
     try {
       return await this.start(id, {
         ...(bootTimeoutMs === undefined ? {} : { bootTimeoutMs }),
@@ -387,13 +400,7 @@ export class SmolVMManager implements AsyncDisposable {
       this.#context,
       vmId,
       "delete",
-      async (record) => {
-        // A disk that stays is left clean: the guest gets the chance to write out what it holds.
-        const diskStays = record.config.retainDiskOnDelete || record.diskPath === null;
-        if (diskStays) await stopVm(this.#context, this.#channels, record, { timeoutMs: DEFAULT_STOP_TIMEOUT_MS });
-        await this.#channels.close(vmId);
-        await removeVm(this.#context, record);
-      },
+      (record) => deleteVm(this.#context, this.#channels, record),
       options.signal,
     );
   }
@@ -404,7 +411,7 @@ export class SmolVMManager implements AsyncDisposable {
    * @throws {ValidationError} before anything is changed; {@link VMNotFoundError}.
    */
   async setEnv(vmId: string, variables: Environment): Promise<VMInfo> {
-    checkVmId(vmId);
+    await this.#awake(vmId);
     await setEnv(this.#context, this.#channels, vmId, variables);
     return this.get(vmId);
   }
@@ -415,20 +422,20 @@ export class SmolVMManager implements AsyncDisposable {
    * @throws {ValidationError} before anything is changed; {@link VMNotFoundError}.
    */
   async unsetEnv(vmId: string, names: readonly string[]): Promise<VMInfo> {
-    checkVmId(vmId);
+    await this.#awake(vmId);
     await unsetEnv(this.#context, this.#channels, vmId, names);
     return this.get(vmId);
   }
 
   /** @throws {VMNotFoundError} */
   get(vmId: string): VMInfo {
-    return toVmInfo(this.#context, this.#context.vms.get(checkVmId(vmId)));
+    return toVmInfo(this.#context, this.#find(vmId));
   }
 
   /** All VMs of the data directory, oldest first; with `status`, those in that state. */
   listVms(options: { readonly status?: VMState } = {}): readonly VMInfo[] {
     const records = this.#context.vms.list().filter(({ pool }) => pool === null);
-    const all = records.map((record) => toVmInfo(this.#context, record));
+    const all = this.#expiry.remaining(records).map((record) => toVmInfo(this.#context, record));
     return options.status === undefined ? all : all.filter(({ status }) => status === options.status);
   }
 
@@ -438,7 +445,10 @@ export class SmolVMManager implements AsyncDisposable {
    * @returns the ids of the VMs that were found dead and are now in state `error`.
    */
   async reconcile(): Promise<readonly string[]> {
-    return await reconcile(this.#context);
+    await this.#expiry.deleteExpired();
+    const stale = await reconcile(this.#context);
+    await this.#idle.watchUnwatched();
+    return stale;
   }
 
   /** What this machine lacks to run VMs, one sentence each; empty when nothing is missing. */
@@ -461,7 +471,8 @@ export class SmolVMManager implements AsyncDisposable {
     vmId: string,
     options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
   ): Promise<GuestChannel> {
-    const record = this.#context.vms.get(vmId);
+    const timed = { timeoutMs: options.timeoutMs ?? CONNECT_TIMEOUT_MS, signal: options.signal };
+    const record = await this.#awake(vmId, timed);
     assertState(record, "run");
     if (record.config.initrdPath === undefined) {
       throw new CommandExecutionUnavailableError(
@@ -470,15 +481,23 @@ export class SmolVMManager implements AsyncDisposable {
         { hint: "Give the initrdPath of an image that was built by this package." },
       );
     }
-    return await this.#channels.get(record, {
-      timeoutMs: options.timeoutMs ?? CONNECT_TIMEOUT_MS,
-      signal: options.signal,
-    });
+    return await this.#channels.get(record, timed);
+  }
+
+  /**
+   * Watches a VM with `idlePauseMs` until it is paused, or does not run any more; for a process that does nothing else.
+   *
+   * @internal
+   */
+  async watchIdle(vmId: string, options: { readonly signal: AbortSignal }): Promise<void> {
+    // It is deleted in time, too.
+    this.#find(vmId);
+    await watchIdle(this.#context, this.#channels, this.#idle, vmId, options.signal);
   }
 
   /** Paths of the logs of a VM. @throws {VMNotFoundError} */
   logPaths(vmId: string): { readonly console: string; readonly vmm: string } {
-    const { consoleLogPath, vmmLogPath } = pathsOf(this.#context, this.#context.vms.get(checkVmId(vmId)));
+    const { consoleLogPath, vmmLogPath } = pathsOf(this.#context, this.#find(vmId));
     return { console: consoleLogPath, vmm: vmmLogPath };
   }
 
@@ -488,6 +507,7 @@ export class SmolVMManager implements AsyncDisposable {
    * @throws {ImageError} `IMAGE_NOT_FOUND`, `IMAGE_IN_USE`.
    */
   async removeImage(nameOrId: string): Promise<{ readonly id: string }> {
+    await this.#expiry.deleteExpired();
     const removed = await this.images.remove(nameOrId, { inUse: ({ manifest }) => this.imageUsers(manifest.id) });
     await removeTemplatesOf(this.#context, removed.id);
     return removed;
@@ -503,12 +523,44 @@ export class SmolVMManager implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#channels[Symbol.asyncDispose]();
+    await this.#expiry[Symbol.asyncDispose]();
+    await this.#idle.close();
     this.#context[Symbol.dispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** @throws {VMNotFoundError} also when its time is up. */
+  #find(vmId: string): VMRecord {
+    const record = this.#context.vms.get(checkVmId(vmId));
+    this.#expiry.watch(record);
+    return record;
+  }
+
+  async #create(
+    definition: VMDefinition,
+    options: { readonly origin?: Origin; readonly signal?: AbortSignal | undefined },
+  ): Promise<VMInfo> {
+    // The id of a VM whose time is up is free.
+    await this.#expiry.deleteExpired(definition.config.vmId);
+    const record = await createVm(this.#context, definition, options);
+    this.#expiry.watch(record);
+    return toVmInfo(this.#context, record);
+  }
+
+  /** The VM, which is woken where it sleeps, and put right where a process died at work on it: it may stand still. */
+  async #awake(
+    vmId: string,
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined } = {
+      timeoutMs: CONNECT_TIMEOUT_MS,
+    },
+  ): Promise<VMRecord> {
+    const record = this.#find(vmId);
+    if (activityOf(record) !== "asleep" && !isInterrupted(record)) return record;
+    await this.#idle.wake(vmId, options);
+    return this.#find(vmId);
   }
 
   async #operate(
@@ -517,7 +569,8 @@ export class SmolVMManager implements AsyncDisposable {
     signal: AbortSignal | undefined,
     work: Parameters<typeof withOperation<void>>[3],
   ): Promise<VMInfo> {
-    await withOperation(this.#context, checkVmId(vmId), operation, work, signal);
+    this.#find(vmId);
+    await withOperation(this.#context, vmId, operation, work, signal);
     return this.get(vmId);
   }
 }

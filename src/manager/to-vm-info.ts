@@ -11,6 +11,7 @@ export function toVmInfo(context: ManagerContext, record: VMRecord): VMInfo {
   return Object.freeze({
     vmId: record.id,
     status,
+    pausedBy: status === "paused" ? record.pausedBy : null,
     config: record.config,
     network: record.network,
     pid: alive ? (record.vmm?.pid ?? null) : null,
@@ -18,6 +19,7 @@ export function toVmInfo(context: ManagerContext, record: VMRecord): VMInfo {
     backend: record.backend,
     accelerator: record.accelerator,
     createdAt: new Date(record.createdAtMs),
+    expiresAt: record.expiresAtMs === null ? null : new Date(record.expiresAtMs),
     startedAt: record.startedAtMs === null ? null : new Date(record.startedAtMs),
     startPhases: record.startPhases,
     startedFrom: record.startedFrom,

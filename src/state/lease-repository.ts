@@ -48,6 +48,14 @@ export class LeaseRepository {
     });
   }
 
+  /** Whether a live process has a channel to the VM; `exceptPid` does not count. */
+  isHeld(vmId: string, exceptPid?: number): boolean {
+    return this.#db.all("SELECT pid, pid_birth FROM channel_leases WHERE vm_id = ?", vmId).some((row) => {
+      const holder = toIdentity(row["pid"], row["pid_birth"]);
+      return holder !== null && holder.pid !== exceptPid && isProcessAlive(holder);
+    });
+  }
+
   /** Gives a port back; one that was taken over in between is left alone. */
   release(lease: ChannelLease): void {
     this.#db.run("DELETE FROM channel_leases WHERE token = ?", lease.token);

@@ -7,7 +7,7 @@ import type { ProcessIdentity } from "../process/process-identity.ts";
 import type { SqlRow, SqlValue } from "./database.ts";
 
 /** What a process is doing to a VM right now; other processes wait, and `reconcile` finishes what a dead one left. */
-export type VMOperation = "create" | "start" | "stop" | "pause" | "resume" | "snapshot" | "delete";
+export type VMOperation = "create" | "start" | "stop" | "pause" | "idle-pause" | "resume" | "snapshot" | "delete";
 
 /** One VM as the state database holds it. */
 export interface VMRecord {

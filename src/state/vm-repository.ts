@@ -19,7 +19,6 @@ export interface NewVM {
   readonly layer?: string | null;
   /** The layer from whose memory it continues at its first start. */
   readonly savedLayer?: string | null;
-  readonly expiresAtMs?: number | null;
   readonly pool?: string | null;
 }
 
@@ -55,6 +54,8 @@ export class VMRepository {
   insert(vm: NewVM): VMRecord {
     const { vmId } = vm.config;
     const self = identifySelf();
+    const createdAtMs = Date.now();
+    const { ttlMs } = vm.config;
     return this.#db.transaction(() => {
       if (this.find(vmId)) throw new VMAlreadyExistsError(vmId);
       this.#db.run(
@@ -71,9 +72,9 @@ export class VMRepository {
         vm.socketDir,
         vm.layer ?? null,
         vm.savedLayer ?? null,
-        vm.expiresAtMs ?? null,
+        ttlMs === undefined ? null : createdAtMs + ttlMs,
         vm.pool ?? null,
-        Date.now(),
+        createdAtMs,
         self.pid,
         self.birth,
       );

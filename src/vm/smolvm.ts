@@ -17,6 +17,7 @@ import type { Terminal, TerminalOptions } from "../guest/processes/terminal.ts";
 import { settleEach } from "../manager/settle-each.ts";
 import { SmolVMManager, type StopOptions } from "../manager/smolvm-manager.ts";
 import type { Connect } from "./connect.ts";
+import { unlessExpired } from "./expired.ts";
 import { VMFiles } from "./files/files.ts";
 import { openTerminal, run, spawn } from "./processes/commands.ts";
 import { VMProcesses } from "./processes/processes.ts";
@@ -364,7 +365,7 @@ export class SmolVM implements AsyncDisposable {
    * ```
    */
   async run(command: Command, options: RunCommandOptions = {}): Promise<CommandResult> {
-    return await run(this.#connect, command, options);
+    return await unlessExpired(this.#info, run(this.#connect, command, options));
   }
 
   /**

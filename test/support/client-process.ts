@@ -109,6 +109,11 @@ export class ClientProcess implements AsyncDisposable {
     return (settled as { value: Result<M> }).value;
   }
 
+  /** Has it end by itself, as a program at its end does. */
+  disconnect(): void {
+    this.#child.disconnect();
+  }
+
   /** Resolves when it has ended. */
   async ended(): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, "exit");

@@ -9,6 +9,7 @@ import { openSession, type ConnectOptions } from "./open-session.ts";
 import { encodeRequest } from "./request-frame.ts";
 import type { RequestResult } from "./request-result.ts";
 import type { Session } from "./session.ts";
+import type { Traffic, TrafficListener } from "./traffic.ts";
 
 /** By how much a guest's clock may be behind, and how often it is set until it is not. */
 const MAX_CLOCK_LAG_MS = 10;
@@ -63,6 +64,16 @@ export class GuestChannel implements AsyncDisposable {
   /** Resolves when the channel is closed, from whichever side; never rejects. Does not keep the program alive. */
   get closed(): Promise<void> {
     return this.#session.closed;
+  }
+
+  /** What this channel is used for right now; not what other processes use theirs for. */
+  get traffic(): Traffic {
+    return this.#session.traffic;
+  }
+
+  /** Has one listener told of the channel's use. */
+  listenToTraffic(listener: TrafficListener): void {
+    this.#session.traffic.listen(listener);
   }
 
   /** Asks the agent for an answer. */

@@ -19,18 +19,19 @@ import { protocolViolation } from "../protocol/protocol-violation.ts";
 import { RequestQueue } from "./request-queue.ts";
 import { parseResult } from "./request-result.ts";
 import type { SocketLink } from "./socket-link.ts";
+import { TrafficCounter } from "./traffic.ts";
 import type { Welcome } from "./welcome.ts";
 
 /** A session with one guest agent: sends requests, and hands what comes back to the request it belongs to. */
 export class Session implements FrameSink, RequestHost {
   readonly writer: FrameWriter;
   readonly welcome: Welcome;
+  readonly traffic: TrafficCounter = new TrafficCounter();
   readonly #link: SocketLink;
   readonly #decoder: FrameDecoder = new FrameDecoder(this);
   readonly #queue: RequestQueue<GuestRequest>;
   readonly #open = new Map<number, GuestRequest>();
   #lastId = 0;
-  #awaitedCount = 0;
   #failure: ChannelFailure | undefined;
 
   constructor(link: SocketLink, welcome: Welcome) {
@@ -61,14 +62,12 @@ export class Session implements FrameSink, RequestHost {
   }
 
   submit(request: GuestRequest): void {
-    this.#awaitedCount += 1;
-    if (this.#awaitedCount === 1) this.#link.socket.ref();
-    if (this.#failure !== undefined) {
-      request.settle({ kind: "lost", failure: this.#failure });
-      return;
+    if (this.#failure === undefined) {
+      this.#queue.add(request);
+      this.#sendNext();
     }
-    this.#queue.add(request);
-    this.#sendNext();
+    if (this.traffic.begin()) this.#link.socket.ref();
+    if (this.#failure !== undefined) request.settle({ kind: "lost", failure: this.#failure });
   }
 
   withdraw(request: GuestRequest): void {
@@ -76,8 +75,7 @@ export class Session implements FrameSink, RequestHost {
   }
 
   settled(): void {
-    this.#awaitedCount -= 1;
-    if (this.#awaitedCount === 0) this.#link.socket.unref();
+    if (this.traffic.end()) this.#link.socket.unref();
   }
 
   /** Takes the next bytes of the guest. */

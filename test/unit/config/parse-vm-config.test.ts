@@ -23,6 +23,8 @@ describe("parseVmConfig", () => {
       retainDiskOnDelete: true,
       env: { "a.b-c": "two\nlines", ü: '"quoted" \\' },
       network: "none",
+      idlePauseMs: 100,
+      ttlMs: 2 ** 31 - 1,
     };
     const parsed = parseVmConfig(config);
     assert.deepEqual(parsed, config);
@@ -63,6 +65,11 @@ describe("parseVmConfig", () => {
     [{ diskMode: "copy" }, "diskMode", /must be one of "isolated", "shared", got "copy"$/],
     [{ backend: "xen" }, "backend", /must be one of "auto", "qemu", "firecracker", got "xen"$/],
     [{ network: "bridge" }, "network", /must be one of "auto", "tap", "user", "none", got "bridge"$/],
+    [{ idlePauseMs: 99 }, "idlePauseMs", /whole number from 100 to 2147483647, got 99$/],
+    [{ idlePauseMs: 2 ** 31 }, "idlePauseMs", /got 2147483648$/],
+    [{ idlePauseMs: 100, kernelPath: "/k", rootfsPath: "/r" }, "idlePauseMs", /without a guest agent/],
+    [{ ttlMs: 999 }, "ttlMs", /whole number from 1000 to 2147483647, got 999$/],
+    [{ ttlMs: "1h" }, "ttlMs", /got "1h"$/],
     [{ retainDiskOnDelete: "yes" }, "retainDiskOnDelete", /must be true or false, got "yes"$/],
     [{ bootArgs: "a\nb" }, "bootArgs", /printable ASCII/],
     [{ bootArgs: "x".repeat(1_537) }, "bootArgs", /at most 1536/],

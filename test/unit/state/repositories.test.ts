@@ -33,6 +33,16 @@ describe("the table of VMs", () => {
     assert.ok(Object.isFrozen(record) && Object.isFrozen(record.config.env));
   });
 
+  test("gives a VM the time that it was created with", (t) => {
+    const { vms } = open(t);
+    const config = { vmId: "a", ttlMs: 5_000 } as unknown as ResolvedVMConfig;
+    vms.insert({ config, network: null, backend: "qemu", imageId: "i", diskPath: null, socketDir: "/s" });
+    const { createdAtMs, expiresAtMs } = vms.get("a");
+    assert.equal(expiresAtMs, createdAtMs + 5_000);
+    add(vms, "b");
+    assert.equal(vms.get("b").expiresAtMs, null);
+  });
+
   test("takes an id once", (t) => {
     const { vms } = open(t);
     add(vms, "a");
@@ -117,6 +127,17 @@ describe("leases on channels", () => {
     assert.equal(second?.port, 0);
     leases.release(first);
     assert.equal(leases.claim("a", 1), undefined);
+  });
+
+  test("a VM is held while a live process has a lease on it, but for one that does not count", (t) => {
+    const { database, vms, leases } = open(t);
+    add(vms, "a");
+    assert.equal(leases.isHeld("a"), false);
+    const lease = leases.claim("a", 1);
+    assert.ok(lease);
+    assert.deepEqual([leases.isHeld("a"), leases.isHeld("a", process.pid), leases.isHeld("b")], [true, false, false]);
+    database.run("UPDATE channel_leases SET pid_birth = '00000000:1'");
+    assert.equal(leases.isHeld("a"), false, "its process is gone");
   });
 
   test("ports of one VM are not those of another, and go with it", (t) => {
