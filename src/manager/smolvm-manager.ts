@@ -39,6 +39,8 @@ import { assertState } from "./effective-status.ts";
 import { setEnv, unsetEnv } from "./environment.ts";
 import { parseManagerOptions, type SmolVMManagerOptions } from "./manager-options.ts";
 import { withOperation } from "./operation.ts";
+import { drainImage } from "./pool/drop-members.ts";
+import { VMPools } from "./pool/vm-pools.ts";
 import { pauseVm, resumeVm } from "./pause-vm.ts";
 import { reconcile } from "./reconcile.ts";
 import { removeVm } from "./recover.ts";
@@ -103,6 +105,8 @@ export class SmolVMManager implements AsyncDisposable {
   readonly backend: BackendName;
   /** The images that VMs are made from. */
   readonly images: ImageStore;
+  /** VMs that wait to be claimed. */
+  readonly pool: VMPools;
   readonly #context: ManagerContext;
   readonly #channels: ChannelPool;
   readonly #backends: ReadonlyMap<BackendName, Backend> = new Map([["qemu", new QemuBackend()]]);
@@ -124,6 +128,7 @@ export class SmolVMManager implements AsyncDisposable {
       backends: this.#backends,
     });
     this.#channels = new ChannelPool(this.#context);
+    this.pool = new VMPools(this.#context, this.#channels);
   }
 
   /**
@@ -488,15 +493,26 @@ export class SmolVMManager implements AsyncDisposable {
    * @throws {ImageError} `IMAGE_NOT_FOUND`, `IMAGE_IN_USE`.
    */
   async removeImage(nameOrId: string): Promise<{ readonly id: string }> {
-    const removed = await this.images.remove(nameOrId, { inUse: ({ manifest }) => this.imageUsers(manifest.id) });
+    const removed = await this.images.remove(nameOrId, { inUse: ({ manifest }) => this.releaseImage(manifest.id) });
     await removeTemplatesOf(this.#context, removed.id);
     return removed;
   }
 
-  /** The ids of the VMs and snapshots that use an image. */
+  /** The ids of the VMs and snapshots that use an image, but for VMs that wait in pools. */
   imageUsers(imageId: string): readonly string[] {
     const snapshots = this.#context.snapshots.list().filter(({ definition }) => definition.imageId === imageId);
     return [...this.#context.vms.imageUsers(imageId), ...snapshots.map(({ id }) => id)];
+  }
+
+  /**
+   * The same for whoever removes the image where there are none: those that wait in pools are deleted then.
+   *
+   * @internal
+   */
+  async releaseImage(imageId: string): Promise<readonly string[]> {
+    const users = this.imageUsers(imageId);
+    if (users.length === 0) await drainImage(this.#context, imageId);
+    return users;
   }
 
   /** Releases what this manager holds on the host; the VMs go on. May be called again. */
