@@ -50,8 +50,10 @@ export async function startVm(
   const backend = backendOf(context, record);
   backend.assertUsable();
   const { accelerator, reason } = chooseAccelerator();
-  if (record.imageId !== null) await context.images.resolve(record.imageId);
   if (accelerator === "tcg") announceEmulation(reason);
+  // A VM that waits has read what it needs of its image.
+  if (await startFromPool(context, channels, record, { ...options, backend, accelerator })) return;
+  if (record.imageId !== null) await context.images.resolve(record.imageId);
 
   const { from } = options;
   const saved = from === "auto" && record.savedLayer !== null ? savedStateOf(context, record.savedLayer) : undefined;
@@ -60,7 +62,6 @@ export async function startVm(
 
   // One that is on its way out still holds the disk.
   await endVmm(record.vmm);
-  if (await startFromPool(context, channels, record, { ...options, backend, accelerator })) return;
   const start = new Start(context, channels, record, { backend, saved });
   const deadline = AbortSignal.timeout(options.bootTimeoutMs);
   const signal = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
