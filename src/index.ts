@@ -9,6 +9,9 @@ export type {
 export type { ExposePortOptions } from "./vm/ports/expose-options.ts";
 export type { PortForward } from "./vm/ports/port-forward.ts";
 export { type CreateOptions, SmolVMManager, type StopOptions } from "./manager/smolvm-manager.ts";
+export type { PoolFillResult } from "./manager/pool/fill-pools.ts";
+export type { PoolOptions } from "./manager/pool/pool-config.ts";
+export type { PoolInfo, VMPools } from "./manager/pool/vm-pools.ts";
 export type { SmolVMManagerOptions } from "./manager/manager-options.ts";
 export { type BuildDebianSshOptions, type BuiltImage, ImageBuilder } from "./images/image-builder.ts";
 export type { BuildProgress } from "./images/debian-image.ts";

@@ -23,6 +23,8 @@ const tiers = values.grep === undefined ? wanted : wanted.filter((tier) => tier.
 // All temporary files of all tests lie in one folder, so that what is left there is a leak.
 const folder = mkdtempSync(join(tmpdir(), "smolvm-test-"));
 process.env["TMPDIR"] = folder;
+// What works in the background outlives the test that it is for: tests of it turn it on, and wait for it.
+process.env["SMOLVM_BACKGROUND"] = "off";
 // Node's cache of compiled code would otherwise look like a leak.
 process.env["NODE_DISABLE_COMPILE_CACHE"] = "1";
 for (const signal of ["SIGINT", "SIGTERM"] as const) {

@@ -5,6 +5,9 @@ import { resolveImageDir } from "../../src/host/paths.ts";
 import type { Image } from "../../src/images/image.ts";
 import { ImageStore } from "../../src/images/image-store.ts";
 
+// Nothing but what is measured may work on the side.
+process.env["SMOLVM_BACKGROUND"] = "off";
+
 /** The default image, which both the floor and the library run. */
 export async function defaultImage(): Promise<Image> {
   return await new ImageStore(resolveImageDir()).resolve("debian");

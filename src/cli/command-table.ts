@@ -26,6 +26,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
   ["logs", async () => (await import("./commands/logs.ts")).registerLogs],
   ["port", async () => (await import("./commands/port.ts")).registerPort],
   ["image", async () => (await import("./commands/image.ts")).registerImage],
+  ["pool", async () => (await import("./commands/pool.ts")).registerPool],
   ["background", async () => (await import("./commands/background.ts")).registerBackground],
   ["doctor", async () => (await import("./commands/doctor.ts")).registerDoctor],
   ["setup", async () => (await import("./commands/setup.ts")).registerSetup],

@@ -9,10 +9,11 @@ export interface StartPhase {
 }
 
 /**
- * What a start continued from: `"cold"`: nothing. `"template"`: a template of the VM's image and shape. `"snapshot"` and `"fork"`:
+ * What a start continued from: `"cold"`: nothing. `"template"`: a template of the VM's image and shape. `"pool"`: a
+ * VM that waited in a pool. `"snapshot"` and `"fork"`:
  * the memory of the VM that it was made of. `"hibernation"`: its own memory, as it was when it was stopped.
  */
-export type StartedFrom = "cold" | "template" | "snapshot" | "fork" | "hibernation";
+export type StartedFrom = "cold" | "template" | "pool" | "snapshot" | "fork" | "hibernation";
 
 /** All that is known of a VM at one moment; deeply frozen. Call `refresh()` for a newer one. */
 export interface VMInfo {

@@ -9,6 +9,7 @@ import { LayerRepository } from "../state/layer-repository.ts";
 import { SnapshotRepository } from "../state/snapshot-repository.ts";
 import type { SnapshotDefinition } from "./snapshots/snapshot-definition.ts";
 import { LeaseRepository } from "../state/lease-repository.ts";
+import { PoolRepository } from "../state/pool-repository.ts";
 import { VMRepository } from "../state/vm-repository.ts";
 import { TemplateStore } from "../templates/template-store.ts";
 import { DISK_DIR, LAYER_DIR, TEMPLATE_DIR, VM_DIR, vmPaths } from "./vm-files.ts";
@@ -21,6 +22,7 @@ export interface ManagerContext extends Disposable {
   readonly socketDir: string;
   readonly vms: VMRepository;
   readonly leases: LeaseRepository;
+  readonly pools: PoolRepository;
   readonly images: ImageStore;
   readonly templates: TemplateStore;
   readonly layers: LayerRepository<LayerManifest>;
@@ -45,6 +47,7 @@ export function openContext(options: {
     ...options,
     vms: new VMRepository(database),
     leases: new LeaseRepository(database),
+    pools: new PoolRepository(database),
     templates: new TemplateStore(join(options.dataDir, TEMPLATE_DIR)),
     layers: new LayerRepository(database),
     snapshots: new SnapshotRepository(database),

@@ -1,16 +1,16 @@
 import { existsSync } from "node:fs";
-import { generateId } from "../config/vm-id.ts";
 import { SmolVMError, VMNotFoundError } from "../errors/smolvm-error.ts";
 import { vmSocketDir } from "../host/paths.ts";
 import { createQcow2Overlay, readQcow2Header } from "../images/qcow2-overlay.ts";
 import { isProcessAlive } from "../process/process-identity.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import type { ManagerContext } from "./context.ts";
+import { freeOverlayPath } from "./free-overlay-path.ts";
 import { withOperation } from "./operation.ts";
 import { runPlan } from "./plan.ts";
 import type { VMDefinition } from "./resolve-config.ts";
 import { diskLayers, diskOn } from "./snapshots/layer-chain.ts";
-import { makeVmDirs, overlayAbove, overlayPath, removeDisk, removeVmDirs, vmPaths } from "./vm-files.ts";
+import { makeVmDirs, removeDisk, removeVmDirs, vmPaths } from "./vm-files.ts";
 
 /** What a new VM continues from. */
 export interface Origin {
@@ -74,12 +74,6 @@ export async function createVm(
   );
   context.vms.finishCreate(vmId, diskPath);
   return context.vms.get(vmId);
-}
-
-/** An overlay's path that no layer has: the disk of an earlier VM of this id may be one. */
-function freeOverlayPath(context: ManagerContext, vmId: string): string {
-  const path = overlayPath(context.dataDir, vmId);
-  return context.layers.isDisk(path) ? overlayAbove(context.dataDir, vmId, generateId("")) : path;
 }
 
 /** An empty overlay, or the disk that was kept when a VM of this id was deleted. */

@@ -36,7 +36,8 @@ export async function introduceGuest(
   return phases;
 }
 
-function identityOf(record: VMRecord, growRoot: boolean): GuestIdentity {
+/** Who the guest of a VM is. */
+export function identityOf(record: VMRecord, growRoot: boolean): GuestIdentity {
   const { id, config, network } = record;
   // RFC 1123 knows no underscore, and some programs refuse a host name that has one.
   const hostname = id.replaceAll("_", "-");

@@ -7,6 +7,7 @@ import { isProcessAlive } from "../process/process-identity.ts";
 import { type ManagerContext, pathsOf } from "./context.ts";
 import { effectiveStatus } from "./effective-status.ts";
 import { removeAbandonedTemplates } from "./template-cleanup.ts";
+import { dropUselessMembers } from "./pool/drop-members.ts";
 import { withOperation } from "./operation.ts";
 import { DISK_DIR, removeDisk, removeVmDirs, VM_DIR, vmPaths } from "./vm-files.ts";
 import { readTail } from "../process/read-tail.ts";
@@ -23,7 +24,10 @@ import { endVmm } from "./vmm.ts";
 export async function reconcile(context: ManagerContext): Promise<readonly string[]> {
   const stale: string[] = [];
   const isSettled = ({ id }: VMRecord): boolean => context.layers.abandoned(id).length === 0;
+  await dropUselessMembers(context);
   for (const record of context.vms.list()) {
+    // Of those that are left, somebody alive is at work on each that does not wait.
+    if (record.pool !== null) continue;
     // A live operator is at work on it, and leaves it right.
     if (record.operator !== null && isProcessAlive(record.operator)) continue;
     if (record.operation === null && effectiveStatus(record) === record.status && isSettled(record)) continue;

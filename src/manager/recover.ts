@@ -2,6 +2,7 @@ import { VMNotFoundError } from "../errors/smolvm-error.ts";
 import { isProcessAlive, isProcessRunning } from "../process/process-identity.ts";
 import type { VMRecord } from "../state/vm-record.ts";
 import { backendOf, type ManagerContext, pathsOf } from "./context.ts";
+import { giveUpClaim, isClaimed, removeOwnPlace } from "./pool/claim-place.ts";
 import { settlePause } from "./pause-vm.ts";
 import { settleLayers, settleOrphanedLayers } from "./snapshots/settle-layer.ts";
 import { sweepTemplates } from "./template-cleanup.ts";
@@ -33,6 +34,8 @@ export async function recoverInterrupted(context: ManagerContext, record: VMReco
       }
       await endUnrecordedVmm(context, record);
       await endVmm(record.vmm);
+      // It had claimed a VM of a pool, and nobody knows how far that one has come.
+      if (record.status === "created" && isClaimed(record)) await giveUpClaim(context, record);
       context.vms.setDown(record.id, record.status === "created" ? "created" : "stopped");
       return;
     case "pause":
@@ -58,6 +61,7 @@ export async function removeVm(context: ManagerContext, record: VMRecord): Promi
   if (retained === null && record.diskPath !== null && !context.vms.isRetainedDisk(record.diskPath)) {
     removeDisk(record.diskPath);
   }
+  if (isClaimed(record)) removeOwnPlace(context, record.id);
   context.vms.remove(record.id, retained);
   await settleOrphanedLayers(context);
   if (record.template !== null) sweepTemplates(context);

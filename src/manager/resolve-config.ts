@@ -13,6 +13,8 @@ import type { ImageStore } from "../images/image-store.ts";
 import { DEFAULT_IMAGE, resolveImage } from "./default-image.ts";
 import { planNetwork } from "./plan-network.ts";
 
+export const DEFAULT_VCPU_COUNT = 1;
+export const DEFAULT_MEMORY_MIB = 512;
 const DEFAULT_DISK_MIB = 4_096;
 const MIB = 1024 * 1024;
 
@@ -21,6 +23,8 @@ export interface VMDefinition {
   readonly config: ResolvedVMConfig;
   readonly network: NetworkConfig | null;
   readonly imageId: string | null;
+  /** The pool that it is made for. */
+  readonly pool?: string;
 }
 
 /**
@@ -70,8 +74,8 @@ export async function resolveVmConfig(
     network: planNetwork(config.network ?? "auto", environment.backend),
     config: deepFreeze({
       vmId: config.vmId ?? generateVmId(),
-      vcpuCount: config.vcpuCount ?? 1,
-      memoryMiB: config.memoryMiB ?? 512,
+      vcpuCount: config.vcpuCount ?? DEFAULT_VCPU_COUNT,
+      memoryMiB: config.memoryMiB ?? DEFAULT_MEMORY_MIB,
       diskMiB,
       image: files.image,
       kernelPath: files.kernelPath,

@@ -45,6 +45,8 @@ import { activityOf, isInterrupted } from "./idle/vm-activity.ts";
 import { watchIdle } from "./idle/watch-idle.ts";
 import { parseManagerOptions, type SmolVMManagerOptions } from "./manager-options.ts";
 import { withOperation } from "./operation.ts";
+import { drainImage } from "./pool/drop-members.ts";
+import { VMPools } from "./pool/vm-pools.ts";
 import { pauseVm, resumeVm } from "./pause-vm.ts";
 import { reconcile } from "./reconcile.ts";
 import { type VMDefinition, resolveVmConfig } from "./resolve-config.ts";
@@ -108,6 +110,8 @@ export class SmolVMManager implements AsyncDisposable {
   readonly backend: BackendName;
   /** The images that VMs are made from. */
   readonly images: ImageStore;
+  /** VMs that wait to be claimed. */
+  readonly pool: VMPools;
   readonly #context: ManagerContext;
   readonly #channels: ChannelPool;
   readonly #expiry: Expiry;
@@ -133,6 +137,7 @@ export class SmolVMManager implements AsyncDisposable {
     this.#channels = new ChannelPool(this.#context);
     this.#expiry = new Expiry(this.#context, this.#channels);
     this.#idle = new IdleWatches(this.#context, this.#channels);
+    this.pool = new VMPools(this.#context, this.#channels);
   }
 
   /**
@@ -508,15 +513,26 @@ export class SmolVMManager implements AsyncDisposable {
    */
   async removeImage(nameOrId: string): Promise<{ readonly id: string }> {
     await this.#expiry.deleteExpired();
-    const removed = await this.images.remove(nameOrId, { inUse: ({ manifest }) => this.imageUsers(manifest.id) });
+    const removed = await this.images.remove(nameOrId, { inUse: ({ manifest }) => this.releaseImage(manifest.id) });
     await removeTemplatesOf(this.#context, removed.id);
     return removed;
   }
 
-  /** The ids of the VMs and snapshots that use an image. */
+  /** The ids of the VMs and snapshots that use an image, but for VMs that wait in pools. */
   imageUsers(imageId: string): readonly string[] {
     const snapshots = this.#context.snapshots.list().filter(({ definition }) => definition.imageId === imageId);
     return [...this.#context.vms.imageUsers(imageId), ...snapshots.map(({ id }) => id)];
+  }
+
+  /**
+   * The same for whoever removes the image where there are none: those that wait in pools are deleted then.
+   *
+   * @internal
+   */
+  async releaseImage(imageId: string): Promise<readonly string[]> {
+    const users = this.imageUsers(imageId);
+    if (users.length === 0) await drainImage(this.#context, imageId);
+    return users;
   }
 
   /** Releases what this manager holds on the host; the VMs go on. May be called again. */

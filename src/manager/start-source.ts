@@ -8,18 +8,17 @@ import { templateOf } from "./template-shape.ts";
 
 const MIB = 1024 * 1024;
 
-/** The template that a VM can continue from; undefined for one that has run before, or is of a kind that has none. */
-export async function findTemplate(
-  context: ManagerContext,
+/** Key and shape of the template for a VM; undefined for one that has run before, or is of a kind that has none. */
+export async function wantedTemplate(
   record: VMRecord,
   backend: Backend,
   spec: LaunchSpec,
-): Promise<Template | undefined> {
+): Promise<ReturnType<typeof templateOf>> {
   // A disk that was written to, in this VM or in an earlier one that left it, does not belong to a template's memory.
   if (record.status !== "created" || record.diskPath === null || record.layer !== null) return undefined;
   const wanted = templateOf(record, backend, spec);
   if (wanted === undefined || (await readQcow2Header(record.diskPath))?.isEmpty !== true) return undefined;
-  return await context.templates.find(wanted.key);
+  return wanted;
 }
 
 /** The size that the VM's disk has to be given, where it is smaller than it should be; else undefined. */

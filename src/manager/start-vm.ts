@@ -7,6 +7,7 @@ import { debugLog } from "../process/debug-log.ts";
 import type { ProcessIdentity } from "../process/process-identity.ts";
 import type { Template } from "../templates/template.ts";
 import type { VMRecord } from "../state/vm-record.ts";
+import { requestTemplate } from "./background/request-template.ts";
 import { explainBootFailure, StartLogs } from "./boot-failure.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import { backendOf, type ManagerContext, pathsOf } from "./context.ts";
@@ -15,11 +16,12 @@ import { assertState, isDone } from "./effective-status.ts";
 import { applyEnv } from "./environment.ts";
 import { introduceGuest } from "./introduce-guest.ts";
 import { launchSpecOf } from "./launch-spec.ts";
+import { startFromPool } from "./pool/start-from-pool.ts";
 import { flatMemoryOf, keepFlatMemory } from "./snapshots/flat-memory.ts";
 import { filesOf, type SavedLayer } from "./snapshots/layer-chain.ts";
 import { releaseLayers } from "./snapshots/release-layers.ts";
 import { assertRestorable, savedStateOf } from "./snapshots/saved-state.ts";
-import { emptyDisk, findTemplate, missingDiskSize, rebaseOnTemplate } from "./start-source.ts";
+import { emptyDisk, missingDiskSize, rebaseOnTemplate, wantedTemplate } from "./start-source.ts";
 import { makeVmDirs } from "./vm-files.ts";
 import { endVmm } from "./vmm.ts";
 
@@ -48,8 +50,10 @@ export async function startVm(
   const backend = backendOf(context, record);
   backend.assertUsable();
   const { accelerator, reason } = chooseAccelerator();
-  if (record.imageId !== null) await context.images.resolve(record.imageId);
   if (accelerator === "tcg") announceEmulation(reason);
+  // A VM that waits has read what it needs of its image.
+  if (await startFromPool(context, channels, record, { ...options, backend, accelerator })) return;
+  if (record.imageId !== null) await context.images.resolve(record.imageId);
 
   const { from } = options;
   const saved = from === "auto" && record.savedLayer !== null ? savedStateOf(context, record.savedLayer) : undefined;
@@ -109,20 +113,15 @@ class Start {
       await this.#continue(this.#saved, options);
       return;
     }
-    const template =
-      options.from === "cold"
-        ? undefined
-        : await findTemplate(
-            this.#context,
-            this.#record,
-            this.#backend,
-            await launchSpecOf(this.#context, this.#record),
-          );
+    const spec = await launchSpecOf(this.#context, this.#record);
+    const wanted = options.from === "cold" ? undefined : await wantedTemplate(this.#record, this.#backend, spec);
+    const template = wanted === undefined ? undefined : await this.#context.templates.find(wanted.key);
     if (options.from === "template" && template === undefined) throw noTemplate(this.#record);
     if (template !== undefined && (await this.#restore(template, options))) return;
     // Its disk may lie on a template by now. The machine need not be the one whose memory it leaves.
     const record = { ...this.#context.vms.get(this.#record.id), savedLayer: null };
     await this.#bring(await launchSpecOf(this.#context, record), { startedFrom: "cold" }, options);
+    if (wanted !== undefined && template === undefined) requestTemplate(this.#context, this.#record);
   }
 
   /** From memory that was saved: the VM's own, or that of the VM which it is made of. */

@@ -1,4 +1,4 @@
-import type { Backend } from "../backends/backend.ts";
+import type { Backend, LaunchSpec } from "../backends/backend.ts";
 import { SmolVMError } from "../errors/smolvm-error.ts";
 import { chooseAccelerator } from "../host/accelerator.ts";
 import type { Template } from "../templates/template.ts";
@@ -15,11 +15,7 @@ export async function warmTemplate(
   backend: Backend,
   options: { readonly bootTimeoutMs: number; readonly signal?: AbortSignal | undefined },
 ): Promise<Template> {
-  const { config, network } = definition;
-  const { accelerator } = chooseAccelerator();
-  const disk = { path: config.rootfsPath, format: "raw", backing: undefined } as const;
-  const paths = vmPaths(context.dataDir, config.vmId, context.socketDir);
-  const spec = { ...config, disk, network, accelerator, paths };
+  const spec = warmSpec(context, definition, chooseAccelerator().accelerator);
   const wanted = templateOf(definition, backend, spec);
   if (wanted === undefined) {
     throw new SmolVMError(
@@ -27,6 +23,14 @@ export async function warmTemplate(
       "VMs of this kind have no template: they need an image and a disk of their own",
     );
   }
-  const { rootfsPath } = config;
+  const { rootfsPath } = definition.config;
   return await ensureTemplate(context, { ...wanted, ...options, backend, spec, rootfsPath });
+}
+
+/** A VM of this definition as its template's VMM sees it; names and paths are replaced. */
+export function warmSpec(context: ManagerContext, definition: VMDefinition, accelerator: string): LaunchSpec {
+  const { config, network } = definition;
+  const disk = { path: config.rootfsPath, format: "raw", backing: undefined } as const;
+  const paths = vmPaths(context.dataDir, config.vmId, context.socketDir);
+  return { ...config, disk, network, accelerator, paths };
 }

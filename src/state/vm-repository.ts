@@ -57,7 +57,7 @@ export class VMRepository {
     const createdAtMs = Date.now();
     const { ttlMs } = vm.config;
     return this.#db.transaction(() => {
-      if (this.find(vmId)) throw new VMAlreadyExistsError(vmId);
+      if (this.find(vmId) || this.isHome(vmId)) throw new VMAlreadyExistsError(vmId);
       this.#db.run(
         `INSERT INTO vms (id, home, status, config, network, backend, image_id, disk_path, socket_dir, layer, saved_layer, expires_at,
                           pool, created_at, operation, operation_pid, operation_birth)
@@ -260,8 +260,9 @@ export class VMRepository {
     });
   }
 
-  /** The ids of images that VMs use, each with the ids of those VMs. */
+  /** The ids of the VMs that use an image; those that wait in pools give way. */
   imageUsers(imageId: string): readonly string[] {
-    return this.#db.all("SELECT id FROM vms WHERE image_id = ? ORDER BY id", imageId).map((row) => String(row["id"]));
+    const sql = "SELECT id FROM vms WHERE image_id = ? AND pool IS NULL ORDER BY id";
+    return this.#db.all(sql, imageId).map((row) => String(row["id"]));
   }
 }

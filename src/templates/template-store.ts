@@ -38,7 +38,7 @@ export class TemplateStore {
    */
   async find(key: string): Promise<Template | undefined> {
     for (const { name } of this.#entries()) {
-      const template = name.startsWith(prefixOf(key)) ? this.#read(name) : undefined;
+      const template = name.startsWith(templatePrefix(key)) ? this.#read(name) : undefined;
       if (template?.manifest.key !== key) continue;
       const problem = await problemOf(template);
       if (problem === undefined) return template;
@@ -82,7 +82,7 @@ export class TemplateStore {
     } as const;
     await writeFile(join(staged.dir, MANIFEST), JSON.stringify(manifest, undefined, 2), { mode: 0o400 });
     await rm(join(staged.dir, MAKER));
-    const name = `${prefixOf(key)}${randomBytes(4).toString("hex")}`;
+    const name = `${templatePrefix(key)}${randomBytes(4).toString("hex")}`;
     const dir = join(this.dir, name);
     await rename(staged.dir, dir);
     return { name, manifest, dir, ...filesIn(dir) };
@@ -149,7 +149,8 @@ export class TemplateStore {
   }
 }
 
-function prefixOf(key: string): string {
+/** What the names of all templates of a key begin with. */
+export function templatePrefix(key: string): string {
   return `${key.slice(0, 32)}-`;
 }
 

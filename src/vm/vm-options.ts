@@ -12,8 +12,8 @@ export interface StartVMOptions {
   /** How long it may take until the guest answers. Default 30,000. */
   readonly bootTimeoutMs?: number;
   /**
-   * Default `"auto"`: where there is a template of the VM's image and shape, a VM that has never run continues from it, in a
-   * fraction of a boot's time. Where there is none, the VM boots, and the template is made in the background.
+   * Default `"auto"`: a VM that has never run takes over one that waits in a pool of its image and shape, else continues from
+   * their template, in a fraction of a boot's time. Where there is none, the VM boots, and the template is made in the background.
    */
   readonly from?: StartFrom;
   readonly signal?: AbortSignal;

@@ -4,12 +4,12 @@ import type { TestContext } from "node:test";
 import { SmolVM, SmolVMManager } from "../../src/index.ts";
 import { ClientProcess } from "../support/client-process.ts";
 import { assertConsistent, assertNothingLeft, filesIn } from "../support/data-dir-state.ts";
-import { testDataDir, testManager } from "../support/vm-fixture.ts";
+import { endPools, testDataDir, testManager } from "../support/vm-fixture.ts";
 
-type Operation = "create" | "start" | "stop" | "delete";
+type Operation = "create" | "start" | "stop" | "delete" | "fillPool";
 
 /** More changes than any operation makes. */
-const MOST_POINTS = 60;
+const MOST_POINTS = 90;
 
 /**
  * Runs an operation again and again, killed right before its first, second, … change of the machine, until it gets
@@ -37,12 +37,15 @@ async function crashEverywhere(
       isDone =
         operation === "create"
           ? await client.interrupt(how, "create", { vmId })
-          : await client.interrupt(how, operation, vmId);
+          : operation === "fillPool"
+            ? await client.interrupt(how, "fillPool")
+            : await client.interrupt(how, operation, vmId);
     }
     await using manager = new SmolVMManager({ dataDir });
     await manager.reconcile();
     await assertConsistent(manager);
     await check(manager, vmId, points);
+    await endPools(manager);
     for (const info of manager.listVms()) await manager.delete(info.vmId);
     await assertNothingLeft(dataDir);
   }
@@ -112,6 +115,37 @@ describe("a process killed right before each change that it makes", () => {
       await using vm = await SmolVM.fromId(vmId, { dataDir: manager.dataDir });
       await vm.start();
       assert.ok(Number((await vm.run("df --output=size -m / | tail -1")).stdout) > 4_600);
+    });
+  });
+
+  test("to start a VM from a pool: it has the waiting one or none, and no VMM is left that nobody knows", async (t) => {
+    const waiting = async (manager: SmolVMManager, vmId: string): Promise<void> => {
+      await manager.pool.set({ size: 1 });
+      await manager.pool.fill();
+      await manager.create({ vmId });
+    };
+    await crashEverywhere(t, "start", waiting, async (manager, vmId) => {
+      const { status, startedFrom } = manager.get(vmId);
+      const [pool] = manager.pool.list();
+      if (status === "running") assert.deepEqual([startedFrom, pool?.ready], ["pool", 0]);
+      else assert.equal(status, "created");
+      await using vm = await SmolVM.fromId(vmId, { dataDir: manager.dataDir });
+      await vm.start();
+      assert.notEqual(vm.info.startedFrom, "cold", "its disk is as good as new");
+      assert.equal((await vm.run("hostname")).stdout, `${vmId}\n`);
+      await assertConsistent(manager);
+    });
+  });
+
+  test("to fill a pool: every VM in it can be claimed, and no VMM is left that nobody knows", async (t) => {
+    const empty = async (manager: SmolVMManager): Promise<void> => {
+      await manager.warm();
+      await manager.pool.set({ size: 1 });
+    };
+    await crashEverywhere(t, "fillPool", empty, async (manager) => {
+      if (manager.pool.list()[0]?.ready === 0) return;
+      await using vm = await SmolVM.launch({ dataDir: manager.dataDir, from: "pool" });
+      assert.equal((await vm.run("echo hello")).stdout, "hello\n");
     });
   });
 

@@ -33,6 +33,7 @@ const calls = {
   deleteSnapshot: (snapshot: string) => manager.deleteSnapshot(snapshot),
   crashAt: async (count: number) => crashAt(count),
   reconcile: () => manager.reconcile(),
+  fillPool: () => manager.pool.fill(),
   launch: async (config: VMConfig) => (await SmolVM.launch({ ...config, dataDir })).info,
   /** Opens the channel and keeps it open. */
   connect: async (vmId: string) => {

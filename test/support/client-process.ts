@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type {
   CommandResult,
   ForkOptions,
+  PoolFillResult,
   RestoreOptions,
   SnapshotInfo,
   SnapshotOptions,
@@ -43,6 +44,7 @@ interface Calls {
   readonly deleteSnapshot: [snapshot: string, result: undefined];
   readonly crashAt: [count: number, result: undefined];
   readonly reconcile: [result: readonly string[]];
+  readonly fillPool: [result: PoolFillResult];
   readonly launch: [config: VMConfig, result: VMInfo];
   readonly connect: [vmId: string, result: undefined];
   readonly run: [vmId: string, command: string, result: Pick<CommandResult, "exitCode" | "stdout" | "stderr">];

@@ -38,19 +38,17 @@ export async function assertNoProcess(dataDir: string): Promise<void> {
  * process, each that runs has one, and nothing belongs to no VM.
  */
 export async function assertConsistent(manager: SmolVMManager): Promise<void> {
-  const infos = manager.listVms();
-  const running = infos.filter(({ status }) => status === "running" || status === "paused");
-  for (const { vmId, status } of infos) assert.ok(status !== "error", `${vmId} is in error`);
+  for (const { vmId, status } of manager.listVms()) assert.ok(status !== "error", `${vmId} is in error`);
+  const pids = rowsOf(manager.dataDir, "SELECT pid FROM vms WHERE pid IS NOT NULL").map(Number);
   const isVmm = (pid: number): boolean => readOrEmpty(`/proc/${pid}/cmdline`).includes("qemu-system-");
+  const byNumber = (a: number, b: number): number => a - b;
   assert.deepEqual(
-    processesNaming(`${manager.dataDir}/`)
-      .filter(isVmm)
-      .toSorted((a, b) => a - b),
-    running.map(({ pid }) => pid ?? 0).toSorted((a, b) => a - b),
+    processesNaming(`${manager.dataDir}/`).filter(isVmm).toSorted(byNumber),
+    pids.toSorted(byNumber),
     "VMMs",
   );
-  const ids = infos.map(({ vmId }) => vmId).toSorted();
-  assert.deepEqual(filesIn(manager.dataDir, "vms").toSorted(), ids, "folders of VMs");
+  const homes = rowsOf(manager.dataDir, "SELECT home FROM vms").toSorted();
+  assert.deepEqual(filesIn(manager.dataDir, "vms").toSorted(), homes, "folders of VMs");
   assert.deepEqual(
     filesIn(manager.dataDir, "disks").toSorted(),
     rowsOf(
@@ -71,7 +69,7 @@ export async function assertConsistent(manager: SmolVMManager): Promise<void> {
     [],
     "layers half-made",
   );
-  for (const id of filesIn(manager.dataDir, "sockets")) assert.ok(ids.includes(id), `sockets of ${id}`);
+  for (const name of filesIn(manager.dataDir, "sockets")) assert.ok(homes.includes(name), `sockets of ${name}`);
 }
 
 /** What a data directory holds of saved memory. */

@@ -3,6 +3,9 @@ import { SmolVM, type SmolVMLaunchOptions, SmolVMManager } from "../../src/index
 import { assertNothingLeft } from "./data-dir-state.ts";
 import { temporaryDir } from "./temporary-dir.ts";
 
+// As test/run.ts has it, for files that are run by themselves.
+process.env["SMOLVM_BACKGROUND"] ??= "off";
+
 /** A VM that the tests of one suite share, since a boot takes seconds. */
 export interface SharedVM {
   readonly vm: SmolVM;
@@ -45,9 +48,10 @@ export function testDataDir(owner: Owner): string {
   return dataDir;
 }
 
-/** A manager of a data directory of its own; at the end of the test its VMs and snapshots are deleted. */
+/** A manager of a data directory of its own; at the end of the test its VMs, pools and snapshots are deleted. */
 export function testManager(owner: Owner): SmolVMManager {
   owner.after(async () => {
+    await endPools(manager);
     for (const { vmId } of manager.listVms()) await manager.delete(vmId);
     for (const { id } of manager.listSnapshots()) await manager.deleteSnapshot(id);
     await manager.close();
@@ -55,4 +59,12 @@ export function testManager(owner: Owner): SmolVMManager {
   });
   const manager = new SmolVMManager({ dataDir: temporaryDir(owner, "v-") });
   return manager;
+}
+
+/** Ends all pools of a data directory. */
+export async function endPools(manager: SmolVMManager): Promise<void> {
+  for (const { image, vcpuCount, memoryMiB, diskMiB, network } of manager.pool.list()) {
+    const shape = { image, vcpuCount, memoryMiB, network, ...(diskMiB === null ? {} : { diskMiB }) };
+    await manager.pool.set({ ...shape, size: 0 });
+  }
 }

@@ -8,8 +8,17 @@ import { interrupted } from "../interrupt.ts";
 import { note } from "../notes.ts";
 import { openManager } from "../open-manager.ts";
 import { formatAge, formatBytes, printJson, printTable } from "../print.ts";
+import { templateStep } from "../template-step.ts";
 import { toVmConfig, type VMConfigFlags } from "../vm-config-options.ts";
 import { wholeMiB } from "../whole-mib.ts";
+
+interface BuildFlags {
+  readonly name: string;
+  readonly rootfs?: string;
+  readonly force?: boolean;
+  readonly template: boolean;
+  readonly json?: boolean;
+}
 
 /** Registers `image build|ls|inspect|rm|prune`. */
 export function registerImage(program: Command): void {
@@ -29,8 +38,9 @@ function registerBuild(image: Command): void {
     .option("--name <name>", "name of the image", DEFAULT_IMAGE)
     .option("--rootfs <MiB>", "size of the root filesystem (default: as large as needed)")
     .option("--force", "build it also when the same one exists")
+    .option("--no-template", "leave out the template from which its VMs start at once")
     .option("--json", "print the image's manifest")
-    .action(async (flags: { name: string; rootfs?: string; force?: boolean; json?: boolean }, self: Command) => {
+    .action(async (flags: BuildFlags, self: Command) => {
       await using manager = openManager(self);
       const built = await new ImageBuilder({ imageDir: manager.images.imageDir }).buildDebian({
         name: flags.name,
@@ -39,6 +49,7 @@ function registerBuild(image: Command): void {
         ...(flags.rootfs === undefined ? {} : { rootfsMiB: wholeMiB("--rootfs", flags.rootfs) }),
         ...(flags.force === true ? { force: true } : {}),
       });
+      if (flags.template) await templateStep(manager, built.manifest.id);
       if (flags.json === true) printJson(built.manifest);
       else process.stdout.write(`${built.manifest.id}\n`);
     });
@@ -124,7 +135,7 @@ function registerPrune(image: Command): void {
     .option("--json", "print what was removed")
     .action(async (flags: { json?: boolean }, self: Command) => {
       await using manager = openManager(self);
-      const { removed, kept, stagingRemoved } = await manager.images.prune({ inUse: usersIn(manager) });
+      const { removed, kept, stagingRemoved } = await manager.images.prune({ inUse: releasedBy(manager) });
       const ids = removed.map(({ manifest }) => manifest.id);
       if (flags.json === true) {
         printJson({ removed: ids, kept: kept.map(({ manifest }) => manifest.id), stagingRemoved });
@@ -135,6 +146,6 @@ function registerPrune(image: Command): void {
     });
 }
 
-function usersIn(manager: SmolVMManager): (image: Image) => readonly string[] {
-  return ({ manifest }) => manager.imageUsers(manifest.id);
+function releasedBy(manager: SmolVMManager): (image: Image) => Promise<readonly string[]> {
+  return async ({ manifest }) => await manager.releaseImage(manifest.id);
 }
