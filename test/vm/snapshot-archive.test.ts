@@ -135,10 +135,15 @@ describe("an exported snapshot", () => {
     await here.deleteSnapshot("second");
   });
 
-  test("of a disk alone boots from it", async () => {
+  test("of a disk alone boots from it, also when it was deleted while it was exported", async () => {
     const diskPath = join(dir, "disk.smolvm");
-    await here.exportSnapshot("disk", diskPath);
-    await here.deleteSnapshot("disk");
+    let deletion: Promise<void> | undefined;
+    const onProgress = (): void => {
+      deletion ??= here.deleteSnapshot("disk");
+    };
+    await here.exportSnapshot("disk", diskPath, { onProgress });
+    await deletion;
+    assert.deepEqual([here.listSnapshots(), readdirSync(here.diskDir)], [[], []]);
     const info = await there.importSnapshot(diskPath);
     assert.equal(info.includesMemory, false);
     const { startedFrom } = await there.restore("disk", { vmId: "booted" });
