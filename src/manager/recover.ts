@@ -6,7 +6,7 @@ import { giveUpClaim, isClaimed, removeOwnPlace } from "./pool/claim-place.ts";
 import { settlePause } from "./pause-vm.ts";
 import { settleLayers, settleOrphanedLayers } from "./snapshots/settle-layer.ts";
 import { sweepTemplates } from "./template-cleanup.ts";
-import { removeDisk, removeVmDirs } from "./vm-files.ts";
+import { removeDisk, removeNextDisk, removeVmDirs } from "./vm-files.ts";
 import { endVmm } from "./vmm.ts";
 
 /**
@@ -19,6 +19,7 @@ export async function recoverInterrupted(context: ManagerContext, record: VMReco
   const isWhole = record.operation !== "create" && record.operation !== "delete";
   // Whatever was at work when it died: whoever took the VM over from that may have died, too.
   if (isWhole) await settleLayers(context, record);
+  if (record.operation !== null && record.diskPath !== null) removeNextDisk(record.diskPath);
   switch (record.operation) {
     case null:
       return;

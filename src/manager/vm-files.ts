@@ -47,6 +47,11 @@ export function removeVmDirs(paths: Pick<VmmPaths, "vmDir" | "socketDir">): void
 
 /** Removes a disk, and what was to take its place; absent ones are fine. */
 export function removeDisk(path: string): void {
-  rmSync(`${path}.new`, { force: true });
+  removeNextDisk(path);
   rmSync(path, { force: true });
+}
+
+/** Removes what was to take the place of a disk. */
+export function removeNextDisk(path: string): void {
+  rmSync(`${path}.new`, { force: true });
 }
