@@ -4,7 +4,7 @@ import { debianGuestConfig } from "./debian-guest-config.ts";
 import type { HostApt } from "./host-apt.ts";
 import type { GuestArch } from "./image.ts";
 import { DEBIAN_ARCH } from "./kernel-package.ts";
-import { ownTreePrefix, type RootTree } from "./own-tree.ts";
+import { ownMountsPrefix, ownTreePrefix, type RootTree } from "./own-tree.ts";
 import { runTool } from "./run-tool.ts";
 
 /** What is left out of every package: a guest that nobody reads manuals in starts from a smaller disk. */
@@ -54,6 +54,7 @@ export async function buildDebianTree(options: {
   const target = isRoot ? tree.dir : join(workDir, "root.tar");
   await runTool(
     [
+      ...ownMountsPrefix(),
       "mmdebstrap",
       `--mode=${isRoot ? "root" : "unshare"}`,
       `--format=${isRoot ? "directory" : "tar"}`,

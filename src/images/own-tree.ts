@@ -12,3 +12,12 @@ export interface RootTree {
 export function ownTreePrefix(): readonly string[] {
   return process.geteuid?.() === 0 ? [] : ["unshare", "--map-root-user", "--map-auto", "--"];
 }
+
+/**
+ * What gives a command mounts that nobody else sees, and that are gone with it however it ends. As root mmdebstrap mounts the
+ * host's /dev/shm into the tree: left there by a build that was killed, it would be removed with the tree. For others the user
+ * namespace that mmdebstrap makes has the same effect.
+ */
+export function ownMountsPrefix(): readonly string[] {
+  return process.geteuid?.() === 0 ? ["unshare", "--mount", "--propagation=private", "--"] : [];
+}

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { ImageError } from "../errors/smolvm-error.ts";
 import { ownTreePrefix } from "./own-tree.ts";
 import { runTool } from "./run-tool.ts";
 import { identifySelf, isProcessAlive, type ProcessIdentity } from "../process/process-identity.ts";
@@ -46,8 +48,19 @@ export async function pruneStaging(imageDir: string): Promise<string[]> {
   return dead;
 }
 
-/** Deletes a tree, also one whose files belong to subordinate ids of a user who is not root. */
+/**
+ * Deletes a tree, also one whose files belong to subordinate ids of a user who is not root.
+ *
+ * @throws {ImageError} `IMAGE_BUILD_FAILED` when something is mounted in it, which would be deleted with it.
+ */
 async function removeTree(path: string): Promise<void> {
+  const [mounted] = mountsBelow(path);
+  if (mounted !== undefined) {
+    throw new ImageError("IMAGE_BUILD_FAILED", `${mounted} is mounted in what a dead build left; unmount it first`, {
+      details: { path, mounted },
+      hint: `Run \`umount "${mounted}"\`, and try again.`,
+    });
+  }
   try {
     await rm(path, { recursive: true, force: true, maxRetries: 3 });
   } catch (error) {
@@ -55,6 +68,20 @@ async function removeTree(path: string): Promise<void> {
     if ((code !== "EACCES" && code !== "EPERM") || process.geteuid?.() === 0) throw error;
     await runTool([...ownTreePrefix(), "rm", "--recursive", "--force", path]);
   }
+}
+
+/** Where something is mounted below a directory, on Linux (proc_pid_mountinfo(5)). */
+function mountsBelow(dir: string): readonly string[] {
+  let mounts: string;
+  try {
+    mounts = readFileSync("/proc/self/mountinfo", "utf8");
+  } catch {
+    return []; // no Linux: nothing of ours mounts anything there
+  }
+  const points = mounts.split("\n").map((line) => line.split(" ")[4] ?? "");
+  return points
+    .map((point) => point.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCodePoint(parseInt(octal, 8))))
+    .filter((point) => point.startsWith(`${dir}/`));
 }
 
 const STAGING = "staging";
