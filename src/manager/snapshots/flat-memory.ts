@@ -1,5 +1,6 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { SmolVMError } from "../../errors/smolvm-error.ts";
 import { type FileStamp, problemOf, stampOf } from "../../host/file-stamp.ts";
 import { acquireLock } from "../../process/claim-lock.ts";
@@ -77,7 +78,7 @@ async function make(
     await rm(path, { force: true });
     const allocated = await allocateMemory(path, sizeBytes, basePath);
     const order = { targetPath: path, sizeBytes, basePath, pages, allocated, signal };
-    const ready = fill(order, lock);
+    const ready = fill(order, lock, () => partsOf(context, layer));
     // Whoever starts a VM from it hears of a failure; nobody may be listening yet.
     ready.catch(() => {});
     return { path, ready };
@@ -87,12 +88,17 @@ async function make(
   }
 }
 
-async function fill(order: ComposeOptions, lock: AsyncDisposable): Promise<void> {
+async function fill(order: ComposeOptions, lock: AsyncDisposable, partsNow: () => MemorySources): Promise<void> {
   await using _held = lock;
   const { targetPath: path } = order;
   const startMs = performance.now();
   try {
-    await composeMemory(order);
+    await composeMemory(order).catch(async (error: unknown) => {
+      // A VM below that was woken meanwhile has its memory in one file now, and its pages are gone.
+      const parts = partsNow();
+      if (isDeepStrictEqual(parts, { basePath: order.basePath, pages: order.pages })) throw error;
+      await composeMemory({ ...order, ...parts });
+    });
   } catch (error) {
     // What was written of it may be what has filled the disk.
     await rm(path, { force: true });
