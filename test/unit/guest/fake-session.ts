@@ -75,18 +75,21 @@ export class FakeSession implements FrameSink {
   }
 
   #receive(chunk: Buffer): void {
-    let data = Buffer.concat([this.#held, chunk]);
-    for (let at = data.indexOf(SYNC_WORD); at !== -1; at = data.indexOf(SYNC_WORD)) {
+    const seen = Buffer.concat([this.#held, chunk]);
+    const found = seen.lastIndexOf(SYNC_WORD);
+    let data = chunk;
+    if (found !== -1) {
       this.#end();
       this.#state = "greeting";
       this.#decoder = new FrameDecoder(this);
-      data = data.subarray(at + SYNC_WORD.length);
+      data = seen.subarray(found + SYNC_WORD.length);
     }
-    const heldBytes = lengthOfSyncPrefixAtEnd(data);
-    this.#held = Buffer.from(data.subarray(data.length - heldBytes));
+    // It is passed on all the same: a nonce may end like a sync word begins, and nothing has to follow it.
+    const tail = found === -1 ? seen : data;
+    this.#held = Buffer.from(tail.subarray(tail.length - lengthOfSyncPrefixAtEnd(tail)));
     if (this.#state === "hunting") return;
     try {
-      this.#decoder.push(data.subarray(0, data.length - heldBytes));
+      this.#decoder.push(data);
     } catch (error) {
       this.#goAway(String(error));
     }
