@@ -27,6 +27,8 @@ export async function watchIdle(
       await sleep(RETRY_MS, undefined, { signal });
       continue;
     }
+    // Whoever has a channel watches, and hands over when it ends: one is enough.
+    if (context.leases.isHeld(vmId, process.pid)) return;
     const channel = await channels.get(record, { timeoutMs: CONNECT_TIMEOUT_MS, signal });
     await restOf(watches, vmId, channel.closed, signal);
     await channels.close(vmId);
