@@ -7,6 +7,8 @@ import { activityOf } from "./vm-activity.ts";
 const CONNECT_TIMEOUT_MS = 10_000;
 /** The end of an operation of another process is not announced, so a VM that is held is looked at again this often. */
 const RETRY_MS = 100;
+/** What a process may take to end after it has handed its watch over. */
+const PREDECESSOR_MS = 3_000;
 
 /** Watches one VM until it sleeps or rests, and keeps the process alive meanwhile. */
 export async function watchIdle(
@@ -17,6 +19,7 @@ export async function watchIdle(
   signal: AbortSignal,
 ): Promise<void> {
   watches.isHandedOver = false;
+  const endsByMs = performance.now() + PREDECESSOR_MS;
   for (;;) {
     signal.throwIfAborted();
     // Looked at again after each round, without a lease: whoever woke the VM meanwhile relied on ours.
@@ -27,8 +30,12 @@ export async function watchIdle(
       await sleep(RETRY_MS, undefined, { signal });
       continue;
     }
-    // Whoever has a channel watches, and hands over when it ends: one is enough.
-    if (context.leases.isHeld(vmId, process.pid)) return;
+    // Whoever has a channel watches, and hands over when it ends: one is enough. But who handed over to us may still be ending.
+    if (context.leases.isHeld(vmId, process.pid)) {
+      if (performance.now() > endsByMs) return;
+      await sleep(RETRY_MS, undefined, { signal });
+      continue;
+    }
     const channel = await channels.get(record, { timeoutMs: CONNECT_TIMEOUT_MS, signal });
     await restOf(watches, vmId, channel.closed, signal);
     await channels.close(vmId);
