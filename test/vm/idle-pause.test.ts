@@ -201,6 +201,10 @@ describe("a VM with idlePauseMs, after the process that used it", () => {
     return processesNaming(dataDir).filter((pid) => isOf.has(pid));
   };
 
+  /** A start without one would have it made in the background. */
+  const withTemplate = async (manager: SmolVMManager): Promise<void> => {
+    await manager.warm();
+  };
   const untilWatchedBy = async (count: number, dataDir: string): Promise<void> => {
     const end = performance.now() + 10_000;
     while (watchers(dataDir).length !== count && performance.now() < end) await sleep(20);
@@ -210,6 +214,7 @@ describe("a VM with idlePauseMs, after the process that used it", () => {
   test("is paused by a process in the background, which ends then", async (t) => {
     const dataDir = testDataDir(t);
     await using manager = new SmolVMManager({ dataDir });
+    await withTemplate(manager);
     const { vmId } = await manager.create({ idlePauseMs: IDLE_MS });
     for (const args of [
       ["start", vmId],
@@ -243,6 +248,7 @@ describe("a VM with idlePauseMs, after the process that used it", () => {
 
   test("is left to the background by a program that ends without having closed it", async (t) => {
     const manager = testManager(t);
+    await withTemplate(manager);
     {
       await using client = await ClientProcess.start(manager.dataDir, { env: inBackground });
       await client.call("launch", { vmId: "vm", idlePauseMs: IDLE_MS });
@@ -257,6 +263,7 @@ describe("a VM with idlePauseMs, after the process that used it", () => {
   test("is watched by one process when that was deleted or stopped meanwhile, which ends then", async (t) => {
     const dataDir = testDataDir(t);
     await using manager = new SmolVMManager({ dataDir });
+    await withTemplate(manager);
     const { vmId } = await manager.create({ idlePauseMs: 60_000 });
     await runCli(dataDir, ["start", vmId], inBackground);
     await runCli(dataDir, ["exec", vmId, "--", "true"], inBackground);
