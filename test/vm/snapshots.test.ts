@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import type { TestContext } from "node:test";
@@ -389,22 +389,20 @@ describe("a snapshot on a file system without room", () => {
   test("is refused before the VM is paused, and leaves nothing", { skip: process.getuid?.() !== 0 }, async (t) => {
     const dataDir = smallFileSystem(t);
     await using vm = await SmolVM.launch({ memoryMiB: 128, dataDir, from: "cold" });
-    const beats = await vm.spawn("while :; do cat /proc/uptime; sleep 0.02; done");
     const filled = join(dataDir, "filler");
     execFileSync("sh", ["-c", `head -c 1T /dev/zero > ${filled} 2> /dev/null || true`]);
     truncateSync(filled, Math.max(0, statSync(filled).size - 2 * MIB));
     const before = readdirSync(join(dataDir, "disks"));
+    // The VMM talks to one client at a time: while it talks to us, nobody can pause it.
+    const held = connect(vm.info.socketPath ?? "");
+    await once(held, "data");
     await assert.rejects(vm.snapshot(), { code: "NO_SPACE" });
     await assert.rejects(vm.fork(), { code: "NO_SPACE" });
     await assert.rejects(vm.stop({ keepMemory: true }), { code: "NO_SPACE" });
+    held.destroy();
     assert.equal((await vm.refresh()).status, "running");
     assert.equal((await vm.run("echo fine")).stdout, "fine\n");
     assert.deepEqual(readdirSync(join(dataDir, "disks")), before);
-    beats.kill("SIGKILL");
-    const times: number[] = [];
-    for await (const line of beats.stdout.lines()) times.push(Number(line.split(" ")[0]));
-    const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
-    assert.ok(times.length > 3 && Math.max(...gaps) < 5);
     await vm.delete();
   });
 });
