@@ -11,6 +11,11 @@ export interface SnapshotInfo {
   readonly createdAt: Date;
   /** Whether VMs made from it continue where that VM was; otherwise they boot from its disk. */
   readonly includesMemory: boolean;
+  /**
+   * How the memory is kept: `"pages"`: what has changed in it, and VMs made from it share one file. `"stream"`: all of it, as the
+   * VMM itself has written it while it stood still, where the machine does not let its memory be read. null: not at all.
+   */
+  readonly memoryFormat: "pages" | "stream" | null;
   /** What it added on the host's disk, besides what it shares with earlier snapshots and templates. */
   readonly sizeBytes: number;
   /** How long the VM stood still for it; 0 when it did not run. */

@@ -312,7 +312,7 @@ describe("snapshots", () => {
     const open = await setScene(vm);
     const sight = await look(vm);
     const first = await client.call("snapshot", vm.vmId, {});
-    assert.equal(first.includesMemory, true);
+    assert.deepEqual([first.includesMemory, first.memoryFormat], [true, "stream"]);
     assert.deepEqual(files(dataDir, "pages"), [], "no pages were copied");
     const second = await client.call("snapshot", vm.vmId, {});
     await assertGoesOn(vm, sight);
@@ -323,6 +323,7 @@ describe("snapshots", () => {
       await assertGoesOn(restored, sight);
       // Its memory lies in no file: from here on the pages are all there is.
       const third = await restored.snapshot();
+      assert.equal(third.memoryFormat, "pages");
       await using again = await SmolVM.fromSnapshot(third.id, { dataDir });
       await assertGoesOn(again, sight);
       await manager.deleteSnapshot(third.id);

@@ -16,7 +16,7 @@ import { filesOf } from "./layer-chain.ts";
 import type { Layer } from "./layer-record.ts";
 import { undoLayer } from "./settle-layer.ts";
 import type { SnapshotDefinition } from "./snapshot-definition.ts";
-import { toSnapshotInfo } from "./take-snapshot.ts";
+import { memoryFormatOf, toSnapshotInfo } from "./take-snapshot.ts";
 
 /** The files of an imported snapshot, which have been checked, on the file system of the data directory. */
 export interface StagedSnapshot {
@@ -136,6 +136,7 @@ function define(manifest: SnapshotArchiveManifest, image: Image, sizeBytes: numb
     imageId: image.manifest.id,
     diskSizeBytes,
     includesMemory: memory !== null,
+    memoryFormat: memoryFormatOf(memory),
     sizeBytes,
     pauseMs: 0,
   });

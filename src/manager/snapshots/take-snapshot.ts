@@ -3,6 +3,7 @@ import type { SnapshotInfo } from "../../config/snapshot-info.ts";
 import { deepFreeze } from "../../config/deep-freeze.ts";
 import { SmolVMError } from "../../errors/smolvm-error.ts";
 import { readQcow2Header } from "../../images/qcow2-overlay.ts";
+import type { SavedMemory } from "../../snapshots/layer.ts";
 import type { SnapshotRecord } from "../../state/snapshot-repository.ts";
 import type { VMRecord } from "../../state/vm-record.ts";
 import type { ChannelPool } from "../channel-pool.ts";
@@ -43,6 +44,7 @@ export async function takeSnapshot(
         imageId: record.imageId,
         diskSizeBytes,
         includesMemory: layer.manifest.memory !== null,
+        memoryFormat: memoryFormatOf(layer.manifest.memory),
         sizeBytes: layer.sizeBytes,
         pauseMs: layer.pauseMs,
       };
@@ -72,6 +74,12 @@ export function assertHasDisk(record: VMRecord): asserts record is VMRecord & { 
   );
 }
 
+/** How a layer keeps its memory, in words for users. */
+export function memoryFormatOf(memory: Pick<SavedMemory, "state"> | null): SnapshotInfo["memoryFormat"] {
+  if (memory === null) return null;
+  return memory.state.includesMemory ? "stream" : "pages";
+}
+
 /** What users see of a snapshot. */
 export function toSnapshotInfo({
   id,
@@ -80,6 +88,7 @@ export function toSnapshotInfo({
   createdAtMs,
   definition,
 }: SnapshotRecord<SnapshotDefinition>): SnapshotInfo {
-  const { includesMemory, sizeBytes, pauseMs, config } = definition;
-  return deepFreeze({ id, name, vmId, createdAt: new Date(createdAtMs), includesMemory, sizeBytes, pauseMs, config });
+  const { includesMemory, memoryFormat, sizeBytes, pauseMs, config } = definition;
+  const createdAt = new Date(createdAtMs);
+  return deepFreeze({ id, name, vmId, createdAt, includesMemory, memoryFormat, sizeBytes, pauseMs, config });
 }
