@@ -1,4 +1,5 @@
 import type { VMRecord } from "../state/vm-record.ts";
+import { askVmm } from "./ask-vmm.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import { backendOf, type ManagerContext, pathsOf } from "./context.ts";
 import { assertState, isDone } from "./effective-status.ts";
@@ -47,18 +48,22 @@ export async function resumeVm(
   await applyEnv(context, channels, record.id, { told: record.config.env, signal });
 }
 
-/** Makes the record say what a VM does whose pause, resume or snapshot was interrupted: whether its CPUs stand still. */
+/**
+ * Makes the record say what a VM does whose pause, resume or snapshot was interrupted: whether its CPUs stand still. Does nothing
+ * for one whose VMM has ended, or is ending.
+ */
 export async function settlePause(context: ManagerContext, record: VMRecord): Promise<void> {
-  await using control = await backendOf(context, record).control(pathsOf(context, record));
-  const isPaused = await control.isPaused();
   const { operation, status } = record;
-  if ((operation === "pause" || operation === "idle-pause") && isPaused && status === "running") {
-    context.vms.setPaused(record.id, operation === "pause" ? "user" : "idle");
-  } else if (status === "paused" && !isPaused) {
-    // Its clock may be wrong still.
-    await control.pause();
-  } else if (isPaused && status === "running") {
-    // Whoever made a snapshot of it, or was about to let it go on, has died meanwhile.
-    await control.resume();
-  }
+  await askVmm(context, record, async (control) => {
+    const isPaused = await control.isPaused();
+    if ((operation === "pause" || operation === "idle-pause") && isPaused && status === "running") {
+      context.vms.setPaused(record.id, operation === "pause" ? "user" : "idle");
+    } else if (status === "paused" && !isPaused) {
+      // Its clock may be wrong still.
+      await control.pause();
+    } else if (isPaused && status === "running") {
+      // Whoever made a snapshot of it, or was about to let it go on, has died meanwhile.
+      await control.resume();
+    }
+  });
 }

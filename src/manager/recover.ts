@@ -43,12 +43,12 @@ export async function recoverInterrupted(context: ManagerContext, record: VMReco
     case "idle-pause":
     case "resume":
     case "snapshot":
-      if (record.vmm !== null && isProcessRunning(record.vmm)) await settlePause(context, record);
+      await settlePause(context, record);
       return;
     case "stop":
       // With its memory saved it must not go on: its disk would.
       if (record.savedLayer !== null) await endVmm(record.vmm);
-      else if (record.vmm !== null && isProcessRunning(record.vmm)) await settlePause(context, record);
+      else await settlePause(context, record);
       if (record.vmm !== null && isProcessAlive(record.vmm)) return;
       context.vms.setDown(record.id, "stopped");
   }

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { stampOf } from "../../host/file-stamp.ts";
 import { readQcow2Header } from "../../images/qcow2-overlay.ts";
 import { removeDeadClaims } from "../../process/claim-lock.ts";
-import { isProcessRunning } from "../../process/process-identity.ts";
 import type { VMRecord } from "../../state/vm-record.ts";
-import { backendOf, type ManagerContext, pathsOf } from "../context.ts";
+import { askVmm } from "../ask-vmm.ts";
+import type { ManagerContext } from "../context.ts";
 import { removeDisk } from "../vm-files.ts";
 import { filesOf, hasMemory } from "./layer-chain.ts";
 import type { Layer } from "./layer-record.ts";
@@ -81,10 +81,8 @@ async function dropUnfinished(context: ManagerContext, layer: Layer): Promise<vo
 async function hasTakenOverlay(context: ManagerContext, record: VMRecord, layer: Layer): Promise<boolean> {
   const { overlayPath } = layer;
   if (overlayPath === null || record.diskPath === overlayPath || !existsSync(overlayPath)) return false;
-  if (record.vmm !== null && isProcessRunning(record.vmm)) {
-    await using control = await backendOf(context, record).control(pathsOf(context, record));
-    return (await control.diskPath()) === overlayPath;
-  }
+  const current = await askVmm(context, record, (control) => control.diskPath());
+  if (current !== undefined) return current === overlayPath;
   // Nothing in it, or no disk at all: then the one below is as good.
   return (await readQcow2Header(overlayPath))?.isEmpty === false;
 }
