@@ -174,6 +174,8 @@ describe("a process killed right before each change that it makes", () => {
 
   test("to stop a VM: it stays running or is stopped, and its disk is whole", async (t) => {
     const running = async (manager: SmolVMManager, vmId: string): Promise<void> => {
+      // Once: a VM that boots for each point takes minutes in sum.
+      await manager.warm();
       await manager.create({ vmId });
       await manager.start(vmId);
     };
