@@ -35,7 +35,7 @@ await withDataDir(async (dataDir) => {
         await timed(async () => {
           const vm = await SmolVM.launch({ dataDir, from: "template" });
           vms.push(vm);
-          await vm.run("true");
+          await vm.run(["/bin/true"]);
         }),
       );
     }
