@@ -36,6 +36,8 @@ export async function spawnDetached(
     readonly cwd: string;
     /** Open files that become its descriptors 4, 5, …; they stay open here. */
     readonly files?: readonly number[];
+    /** Its environment, besides PATH and LANG. */
+    readonly env?: Readonly<Record<string, string>>;
   },
 ): Promise<DetachedProcess> {
   const [program = "", ...args] = argv;
@@ -46,8 +48,7 @@ export async function spawnDetached(
     child = spawn(program, args, {
       cwd: options.cwd,
       // Nothing of the caller's environment (tokens, keys) is handed on.
-      // One pool of memory for all threads of the program: each more costs a third of a MiB, a hundred times over.
-      env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", LANG: "C.UTF-8", MALLOC_ARENA_MAX: "1" },
+      env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", LANG: "C.UTF-8", ...options.env },
       detached: true,
       stdio: ["ignore", log, log, "pipe", ...(options.files ?? [])],
     });
