@@ -15,6 +15,12 @@ import { QmpClient } from "./qmp-client.ts";
 /** QEMU answers QMP about 30 ms after its start; a machine under heavy load may take seconds. */
 const GREETING_TIMEOUT_MS = 30_000;
 
+/**
+ * For glibc (mallopt(3)): one pool of memory for all threads, with no more at its end than is in use. It makes each of many VMs three
+ * quarters of a MiB smaller, and none of them slower as far as can be measured.
+ */
+const LEAN_MEMORY = { MALLOC_ARENA_MAX: "1", MALLOC_TOP_PAD_: "0", MALLOC_TRIM_THRESHOLD_: "65536" } as const;
+
 /** Runs VMs with `qemu-system-x86_64` or `qemu-system-aarch64`. */
 export class QemuBackend implements Backend {
   readonly name = "qemu" as const;
@@ -118,8 +124,7 @@ export class QemuBackend implements Backend {
       return await spawnDetached([this.#findProgram(), ...buildCommandLine(spec)], {
         logPath: spec.paths.vmmLogPath,
         cwd: spec.paths.vmDir,
-        // mallopt(3): a pool for each thread costs a third of a MiB, a hundred times over.
-        env: { MALLOC_ARENA_MAX: "1" },
+        env: LEAN_MEMORY,
         ...(state === undefined ? {} : { files: [state] }),
       });
     } finally {
