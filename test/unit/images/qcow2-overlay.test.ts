@@ -182,7 +182,6 @@ test("a disk that could make QEMU open another file than its backing file is tol
   await assertOwnQcow2(own);
   const foreign: Readonly<Record<string, readonly string[]>> = {
     "data in another file": ["-f", "qcow2", "-o", `data_file=${join(dir, "data.raw")}`],
-    encryption: ["-f", "qcow2", "--object", "secret,id=s,data=x", "-o", "encrypt.format=luks,encrypt.key-secret=s"],
     "an older version": ["-f", "qcow2", "-o", "compat=0.10"],
     "clusters of another size": ["-f", "qcow2", "-o", "cluster_size=4096"],
     "another compression": ["-f", "qcow2", "-o", "compression_type=zstd"],
@@ -200,4 +199,9 @@ test("a disk that could make QEMU open another file than its backing file is tol
     assert.ok((await readFile(path)).equals(before), what);
   }
   await assert.rejects(setQcow2Backing(own, "relative", "raw"), { code: "INVALID_OPTION" });
+  // Of its own making qemu-img measures the CPU first, which fails on a busy machine.
+  const encrypted = await readFile(own);
+  encrypted.writeUInt32BE(2, 32); // docs/interop/qcow2.rst: crypt_method, LUKS
+  await writeFile(own, encrypted);
+  await assert.rejects(assertOwnQcow2(own), { code: "UNSUPPORTED" }, "encryption");
 });
