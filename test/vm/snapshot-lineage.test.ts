@@ -9,7 +9,7 @@ const SHAPE = { memoryMiB: 128 } as const;
 const MOST_VMS = 3;
 const MOST_SNAPSHOTS = 5;
 /** `SMOLVM_LINEAGE=SEEDS:STEPS[:SEED]` makes it longer, or runs one seed again. */
-const [SEEDS = 10, STEPS = 20, FIRST_SEED = Date.now() % 1_000_000] = (process.env["SMOLVM_LINEAGE"] ?? "")
+const [SEEDS = 10, STEPS = 20, FIRST_SEED = 1] = (process.env["SMOLVM_LINEAGE"] ?? "")
   .split(":")
   .flatMap((text) => (text === "" ? [] : [Number(text)]));
 
@@ -76,7 +76,7 @@ class Lineage {
       if (status === "running") {
         yield ["write", () => this.#write(each)];
         yield ["write", () => this.#write(each)];
-        yield ["pause", () => this.#change(each, "paused", () => vm.pause())];
+        yield ["pause", () => this.#change(each, "paused", () => pauseSynced(vm))];
       }
       if (status === "paused") yield ["resume", () => this.#change(each, "running", () => vm.resume())];
       if (isUp) yield ["sleep", () => this.#change(each, "asleep", () => vm.stop({ keepMemory: true }))];
@@ -180,6 +180,12 @@ class Lineage {
     for (const each of this.vms) await check(each);
     while (this.vms[0] !== undefined) await this.#delete(this.vms[0]);
   }
+}
+
+/** A guest that stands still cannot write its files out: put to sleep and booted from its disk, it has those that it had written out. */
+async function pauseSynced(vm: SmolVM): Promise<void> {
+  await vm.run(["sync"]);
+  await vm.pause();
 }
 
 async function check(each: ModelVM): Promise<void> {
